@@ -1,0 +1,7 @@
+//! The rules of a backfill, as pure functions and plain values.
+//!
+//! No async, no clock, no randomness, no I/O: whoever calls brings the time and the facts.
+//! This crate must not know Postgres, HTTP or the Kubernetes client; it knows the kinds
+//! (`backfill-api`) because it decides about them.
+
+pub mod model;
