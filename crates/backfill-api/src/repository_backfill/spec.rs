@@ -1,0 +1,354 @@
+//! What a person writes in a RepositoryBackfill, with every bound and every rule between fields.
+//!
+//! It must not know how a field is carried out.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::status::RepositoryBackfillStatus;
+
+/// Captures the pull-request history of one GitHub repository into Postgres.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "backfill.contributor.info",
+    version = "v1alpha1",
+    kind = "RepositoryBackfill",
+    plural = "repositorybackfills",
+    shortname = "rbf",
+    category = "backfill",
+    namespaced,
+    status = "RepositoryBackfillStatus",
+    derive = "PartialEq",
+    doc = "Captures the pull-request history of one GitHub repository into Postgres.",
+    printcolumn(name = "Repository", type_ = "string", json_path = ".spec.repository"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(name = "Progress", type_ = "string", json_path = ".status.progress"),
+    printcolumn(name = "Back-To", type_ = "string", json_path = ".status.backTo"),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
+    printcolumn(name = "Last-Progress", type_ = "date", json_path = ".status.lastProgressTime"),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Stage", type_ = "string", json_path = ".status.stage", priority = 1),
+    printcolumn(
+        name = "Stored",
+        type_ = "integer",
+        json_path = ".status.storedPullRequests",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Quarantined",
+        type_ = "integer",
+        json_path = ".status.quarantinedPullRequests",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Next-Attempt",
+        type_ = "string",
+        json_path = ".status.nextAttemptTime",
+        priority = 1
+    ),
+    printcolumn(
+        name = "ETA",
+        type_ = "string",
+        json_path = ".status.estimatedCompletionTime",
+        priority = 1
+    ),
+    printcolumn(name = "Cursor", type_ = "string", json_path = ".status.cursor", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+pub struct RepositoryBackfillSpec {
+    /// The repository as owner/name. It cannot change; create another object instead.
+    #[schemars(length(min = 3, max = 140))]
+    #[x_kube(
+        validation = Rule::new(
+            "self.matches('^[A-Za-z0-9_-]{1,39}/[A-Za-z0-9._-]{1,100}$') \
+             && !self.endsWith('/.') && !self.endsWith('/..')"
+        ).message("must be owner/name as on GitHub, such as kubernetes/kubernetes"),
+        validation = Rule::new("self == oldSelf")
+            .message("must not change; create another RepositoryBackfill for another repository")
+    )]
+    pub repository: String,
+
+    /// The Secret with the GitHub credentials. Required unless the operator has default
+    /// credentials for this namespace and owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_ref: Option<CredentialsRef>,
+
+    /// Bounds on when a pull request was created. Absent: the whole history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowSpec>,
+
+    /// Only the newest this many inside the window, fixed when the walk starts. Absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub max_pull_requests: Option<i64>,
+
+    /// What is captured of each pull request beside itself.
+    #[serde(default = "default_include")]
+    #[schemars(length(max = 5))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub include: Vec<Part>,
+
+    /// How many pull requests make one chunk.
+    #[serde(default)]
+    pub chunk: ChunkSpec,
+
+    /// How chunks are spread over time.
+    #[serde(default)]
+    pub pacing: PacingSpec,
+
+    /// The share of the credential's budget: High 4, Normal 2, Low 1.
+    #[serde(default)]
+    pub priority: Priority,
+
+    /// GitHub points that are never spent. It may only raise the operator's floor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub min_rate_limit_points: Option<i64>,
+
+    /// When to stop trying.
+    #[serde(default)]
+    pub failure_policy: FailurePolicy,
+
+    /// When the object counts as ready: Complete once the history is verified, Started as soon as
+    /// it moves.
+    #[serde(default)]
+    pub readiness_policy: ReadinessPolicy,
+
+    /// What happens to the rows when the object is deleted. Delete needs an operator that allows
+    /// it, and removes only rows of a repository that this object brought in.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+
+    /// Resolve the repository and price the walk; store nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+
+    /// Nothing happens while this is true.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// Names a Secret of the object's own namespace.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialsRef {
+    /// Name of a Secret with the label `backfill.contributor.info/credentials: "true"`.
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+    )]
+    pub name: String,
+}
+
+/// Bounds on `createdAt` of a pull request.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[x_kube(
+    validation = Rule::new("!has(self.sinceDays) || !has(self.since)")
+        .message("sinceDays must not be set beside since")
+        .field_path(".sinceDays"),
+    validation = Rule::new("!has(self.since) || !has(self.until) || self.since < self.until")
+        .message("until must be later than since")
+        .field_path(".until")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct WindowSpec {
+    /// Created at or after this instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 35), regex(pattern = INSTANT))]
+    pub since: Option<Time>,
+
+    /// Created before this instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 35), regex(pattern = INSTANT))]
+    pub until: Option<Time>,
+
+    /// Created at or after this many days before the window was set or changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 36_500))]
+    pub since_days: Option<i32>,
+}
+
+/// What the server's `date-time` lets through beyond RFC 3339 (an offset of 99 hours, a fraction of
+/// twenty digits) could not be read back, so the instants of a spec are held to this as well.
+const INSTANT: &str =
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
+
+/// A part of a pull request that is captured on request.
+#[derive(
+    JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
+pub enum Part {
+    /// Reviews.
+    Reviews,
+    /// Comments on lines of the diff.
+    ReviewComments,
+    /// Comments of the conversation.
+    Comments,
+    /// Commits.
+    Commits,
+    /// Changed files.
+    Files,
+}
+
+/// The three parts that are captured unless the spec says otherwise.
+fn default_include() -> Vec<Part> {
+    vec![Part::Reviews, Part::ReviewComments, Part::Comments]
+}
+
+/// Bounds on the pull requests per chunk. All three equal: a fixed size.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[x_kube(
+    validation = Rule::new("self.minSize <= self.maxSize")
+        .message("minSize (1 unless set) must not be greater than maxSize (50 unless set)")
+        .field_path(".minSize"),
+    validation = Rule::new(
+        "!has(self.size) || (self.minSize <= self.size && self.size <= self.maxSize)"
+    )
+    .message("size must lie between minSize (1 unless set) and maxSize (50 unless set)")
+    .field_path(".size")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ChunkSpec {
+    /// The size to start with. Absent: chosen by the repository's size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
+    pub size: Option<i32>,
+
+    /// Never smaller.
+    #[serde(default = "default_min_size")]
+    #[schemars(range(min = 1, max = 100))]
+    pub min_size: i32,
+
+    /// Never larger.
+    #[serde(default = "default_max_size")]
+    #[schemars(range(min = 1, max = 100))]
+    pub max_size: i32,
+}
+
+impl Default for ChunkSpec {
+    fn default() -> Self {
+        Self { size: None, min_size: default_min_size(), max_size: default_max_size() }
+    }
+}
+
+fn default_min_size() -> i32 {
+    1
+}
+
+fn default_max_size() -> i32 {
+    50
+}
+
+/// How chunks are spread over time.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[x_kube(
+    validation = Rule::new("self.mode == 'Interval' || !has(self.periodSeconds)")
+        .message("periodSeconds must only be set with mode Interval")
+        .field_path(".periodSeconds"),
+    validation = Rule::new("self.mode == 'Interval' || !has(self.maxChunks)")
+        .message("maxChunks must only be set with mode Interval")
+        .field_path(".maxChunks")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct PacingSpec {
+    /// Budget: whenever the credential's budget has room. Interval: in bursts with pauses.
+    #[serde(default)]
+    pub mode: PacingMode,
+
+    /// Interval only: seconds of pause after a burst. Absent: 900 at priority High, else 1800.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 604_800))]
+    pub period_seconds: Option<i32>,
+
+    /// Interval only: chunks in one burst. Absent: 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_chunks: Option<i32>,
+}
+
+impl PacingSpec {
+    /// Chunks in one burst under `mode: Interval`.
+    ///
+    /// The default of 10 is no default of the schema: the server would then fill it in under
+    /// `mode: Budget` too, where it must not be set.
+    pub fn chunks_per_burst(&self) -> i32 {
+        self.max_chunks.unwrap_or(10)
+    }
+}
+
+/// How chunks are spread over time.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PacingMode {
+    /// Whenever the credential's budget has room.
+    #[default]
+    Budget,
+    /// Bursts with pauses of a fixed length.
+    Interval,
+}
+
+/// The share of a credential's budget.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Priority {
+    /// Weight 4.
+    High,
+    /// Weight 2.
+    #[default]
+    Normal,
+    /// Weight 1.
+    Low,
+}
+
+/// When to stop trying.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct FailurePolicy {
+    /// Runs in a row that failed without storing anything, outages and limits not counted.
+    #[serde(default = "default_max_consecutive_errors")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_consecutive_errors: i32,
+}
+
+impl Default for FailurePolicy {
+    fn default() -> Self {
+        Self { max_consecutive_errors: default_max_consecutive_errors() }
+    }
+}
+
+fn default_max_consecutive_errors() -> i32 {
+    5
+}
+
+/// When the object counts as ready.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ReadinessPolicy {
+    /// Once the history is verified.
+    #[default]
+    Complete,
+    /// As soon as it moves; for Helm's `--wait` and Argo CD's waves.
+    Started,
+}
+
+/// What happens to the rows when the object is deleted.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DeletionPolicy {
+    /// They stay.
+    #[default]
+    Retain,
+    /// They go, but contributors stay.
+    Delete,
+}
