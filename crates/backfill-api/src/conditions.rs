@@ -24,6 +24,9 @@ pub const SUCCEEDED: &str = "Succeeded";
 /// Characters of a published message; longer ones are cut.
 pub const MAX_MESSAGE: usize = 1024;
 
+/// Bound of a generation in the schema: the largest integer that every JSON reader keeps exact.
+pub(crate) const MAX_GENERATION: i64 = (1 << 53) - 1;
+
 /// The states an object can be shown in; nothing else is ever published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
@@ -221,7 +224,7 @@ pub(crate) fn schema(_: &mut SchemaGenerator) -> Schema {
                     "format": "int64",
                     "description": "The generation of the spec the condition speaks of.",
                     "minimum": 0,
-                    "maximum": i64::MAX
+                    "maximum": MAX_GENERATION
                 },
                 "lastTransitionTime": {
                     "type": "string",

@@ -2,12 +2,26 @@
 //!
 //! It must not know what a field means, only how a schema has to look.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSON, JSONSchemaProps,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
 };
 use kube::CustomResourceExt;
+use serde_json::{Value, json};
 
 use crate::repository_backfill::RepositoryBackfill;
+
+/// Why a definition could not be written as text.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It has no JSON form.
+    #[error("a definition has no JSON form")]
+    Json(#[from] serde_json::Error),
+    /// It has no YAML form.
+    #[error("a definition has no YAML form")]
+    Yaml(#[from] serde_yaml_ng::Error),
+}
 
 /// The definition of RepositoryBackfill.
 ///
@@ -21,26 +35,43 @@ pub fn crd() -> CustomResourceDefinition {
             strip_nullable(root);
             let status = root.properties.as_mut().and_then(|fields| fields.get_mut("status"));
             if let Some(status) = status {
-                status.default = Some(JSON(serde_json::json!({ "observedGeneration": -1 })));
+                status.default = Some(JSON(json!({ "observedGeneration": -1 })));
             }
         }
     }
     crd
 }
 
-/// [`crd`] as the YAML text of the file under `crds/`.
-pub fn crd_yaml() -> Result<String, serde_yaml_ng::Error> {
-    serde_yaml_ng::to_string(&crd())
+/// [`crd`] as the text of `crds/repositorybackfills.backfill.contributor.info.yaml`.
+pub fn crd_yaml() -> Result<String, Error> {
+    Ok(serde_yaml_ng::to_string(&plain(serde_json::to_value(crd())?))?)
 }
 
 /// Removes `nullable`: here an absent field is the one way to say "not set".
 fn strip_nullable(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     schema.properties.iter_mut().flatten().for_each(|(_, field)| strip_nullable(field));
-    if let Some(
-        k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaPropsOrArray::Schema(items),
-    ) = &mut schema.items
-    {
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
         strip_nullable(items);
     }
+}
+
+/// Sorts keys, and writes `1` for `1.0`, so that the text is the same whatever features
+/// `serde_json` was built with and reads like a definition written by hand.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let sorted: BTreeMap<_, _> = fields.into_iter().collect();
+            sorted.into_iter().map(|(key, field)| (key, plain(field))).collect()
+        }
+        Value::Array(items) => items.into_iter().map(plain).collect(),
+        Value::Number(number) => whole(&number).map_or(Value::Number(number), Value::from),
+        other => other,
+    }
+}
+
+/// The number as an integer, if it is one that a float holds exactly (below 2^53).
+fn whole(number: &serde_json::Number) -> Option<i64> {
+    let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
+    format!("{float:.0}").parse().ok().filter(|whole: &i64| whole.unsigned_abs() < 1 << 53)
 }

@@ -9,7 +9,7 @@ pub mod crd;
 pub mod reason;
 pub mod repository_backfill;
 
-pub use conditions::{State, Summary};
+pub use conditions::{State, Summary, conditions, violations};
 pub use reason::{Disposition, Reason};
 pub use repository_backfill::{
     ChunkSpec, CredentialsRef, DeletionPolicy, FailurePolicy, LastError, PacingMode, PacingSpec,

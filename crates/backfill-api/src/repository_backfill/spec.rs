@@ -205,6 +205,23 @@ pub enum Part {
     Files,
 }
 
+impl Part {
+    /// All parts, in the order of the schema.
+    pub const ALL: [Self; 5] =
+        [Self::Reviews, Self::ReviewComments, Self::Comments, Self::Commits, Self::Files];
+
+    /// The word as it is published.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reviews => "Reviews",
+            Self::ReviewComments => "ReviewComments",
+            Self::Comments => "Comments",
+            Self::Commits => "Commits",
+            Self::Files => "Files",
+        }
+    }
+}
+
 /// The three parts that are captured unless the spec says otherwise.
 fn default_include() -> Vec<Part> {
     vec![Part::Reviews, Part::ReviewComments, Part::Comments]

@@ -14,7 +14,7 @@ use crate::conditions;
 pub struct RepositoryBackfillStatus {
     /// The generation of the spec this status speaks of; -1 until the operator has looked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -1, max = i64::MAX))]
+    #[schemars(range(min = -1, max = conditions::MAX_GENERATION))]
     pub observed_generation: Option<i64>,
 
     /// Ready, Reconciling, Stalled and Succeeded; the middle two only while they are true.
@@ -133,6 +133,17 @@ pub enum Stage {
     Walk,
     /// What is stored is compared with what GitHub counts.
     Verify,
+}
+
+impl Stage {
+    /// The word as it is published.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolve => "Resolve",
+            Self::Walk => "Walk",
+            Self::Verify => "Verify",
+        }
+    }
 }
 
 /// A credential's budget at GitHub's GraphQL API, in points per hour.
