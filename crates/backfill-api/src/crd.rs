@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
+    CustomResourceColumnDefinition, CustomResourceDefinition, JSON, JSONSchemaProps,
+    JSONSchemaPropsOrArray,
 };
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
@@ -23,6 +24,32 @@ pub enum Error {
     Yaml(#[from] serde_yaml_ng::Error),
 }
 
+/// A column of `kubectl get`: its name, type and path.
+type Column = (&'static str, &'static str, &'static str);
+
+/// What `kubectl get rbf` shows. Only an instant of the past may be a date: kubectl prints dates of
+/// the future as `<invalid>`.
+const COLUMNS: [Column; 8] = [
+    ("Repository", "string", ".spec.repository"),
+    ("Ready", "string", r#".status.conditions[?(@.type=="Ready")].status"#),
+    ("Progress", "string", ".status.progress"),
+    ("Back-To", "string", ".status.backTo"),
+    ("Reason", "string", r#".status.conditions[?(@.type=="Ready")].reason"#),
+    ("Last-Progress", "date", ".status.lastProgressTime"),
+    ("Message", "string", r#".status.conditions[?(@.type=="Ready")].message"#),
+    ("Age", "date", ".metadata.creationTimestamp"),
+];
+
+/// What `-o wide` adds.
+const WIDE_COLUMNS: [Column; 6] = [
+    ("Stage", "string", ".status.stage"),
+    ("Stored", "integer", ".status.storedPullRequests"),
+    ("Quarantined", "integer", ".status.quarantinedPullRequests"),
+    ("Next-Attempt", "string", ".status.nextAttemptTime"),
+    ("ETA", "string", ".status.estimatedCompletionTime"),
+    ("Cursor", "string", ".status.cursor"),
+];
+
 /// The definition of RepositoryBackfill.
 ///
 /// Its status starts as `{observedGeneration: -1}`: without it kstatus would call an object that
@@ -30,6 +57,7 @@ pub enum Error {
 pub fn crd() -> CustomResourceDefinition {
     let mut crd = RepositoryBackfill::crd();
     for version in &mut crd.spec.versions {
+        version.additional_printer_columns = Some(columns());
         let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
         if let Some(root) = schema {
             strip_nullable(root);
@@ -45,6 +73,18 @@ pub fn crd() -> CustomResourceDefinition {
 /// [`crd`] as the text of `crds/repositorybackfills.backfill.contributor.info.yaml`.
 pub fn crd_yaml() -> Result<String, Error> {
     Ok(serde_yaml_ng::to_string(&plain(serde_json::to_value(crd())?))?)
+}
+
+fn columns() -> Vec<CustomResourceColumnDefinition> {
+    let column = |(name, type_, json_path): Column, priority| CustomResourceColumnDefinition {
+        name: name.to_owned(),
+        type_: type_.to_owned(),
+        json_path: json_path.to_owned(),
+        priority,
+        ..CustomResourceColumnDefinition::default()
+    };
+    let narrow = COLUMNS.into_iter().map(|each| column(each, None));
+    narrow.chain(WIDE_COLUMNS.into_iter().map(|each| column(each, Some(1)))).collect()
 }
 
 /// Removes `nullable`: here an absent field is the one way to say "not set".

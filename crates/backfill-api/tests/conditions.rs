@@ -167,7 +167,7 @@ fn each_broken_rule_is_named() {
             s.conditions.push(other);
         }),
         ("Ready must not be True beside", running(), |s| {
-            s.conditions[0].status = "True".to_owned()
+            s.conditions[0].status = "True".to_owned();
         }),
         ("while one lags", done(), |s| s.conditions[1].observed_generation = Some(1)),
         ("must stand with Reconciling", running(), |s| s.conditions.truncate(1)),

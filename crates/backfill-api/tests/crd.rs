@@ -36,7 +36,7 @@ fn complaints(path: &str, schema: &Value, found: &mut Vec<String>) {
                 let word = word.as_str().unwrap();
                 must(word.starts_with(|c: char| c.is_ascii_uppercase()), "enum is not PascalCase");
             }
-            let named_time = path.ends_with("Time") || path.ends_with(".time");
+            let named_time = path.to_lowercase().ends_with("time");
             let instant = format == Some("date-time");
             let exempt = [".since", ".until", ".verifiedAsOf"].iter().any(|e| path.ends_with(e));
             must(named_time == instant || exempt, "an instant is named …Time");

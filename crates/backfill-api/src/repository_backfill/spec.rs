@@ -7,6 +7,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::chunks::{ChunkSpec, PacingSpec, Priority};
+use super::policies::{DeletionPolicy, FailurePolicy, ReadinessPolicy};
 use super::status::RepositoryBackfillStatus;
 
 /// Captures the pull-request history of one GitHub repository into Postgres.
@@ -21,53 +23,7 @@ use super::status::RepositoryBackfillStatus;
     namespaced,
     status = "RepositoryBackfillStatus",
     derive = "PartialEq",
-    doc = "Captures the pull-request history of one GitHub repository into Postgres.",
-    printcolumn(name = "Repository", type_ = "string", json_path = ".spec.repository"),
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
-    ),
-    printcolumn(name = "Progress", type_ = "string", json_path = ".status.progress"),
-    printcolumn(name = "Back-To", type_ = "string", json_path = ".status.backTo"),
-    printcolumn(
-        name = "Reason",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
-    ),
-    printcolumn(name = "Last-Progress", type_ = "date", json_path = ".status.lastProgressTime"),
-    printcolumn(
-        name = "Message",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].message"
-    ),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Stage", type_ = "string", json_path = ".status.stage", priority = 1),
-    printcolumn(
-        name = "Stored",
-        type_ = "integer",
-        json_path = ".status.storedPullRequests",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Quarantined",
-        type_ = "integer",
-        json_path = ".status.quarantinedPullRequests",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Next-Attempt",
-        type_ = "string",
-        json_path = ".status.nextAttemptTime",
-        priority = 1
-    ),
-    printcolumn(
-        name = "ETA",
-        type_ = "string",
-        json_path = ".status.estimatedCompletionTime",
-        priority = 1
-    ),
-    printcolumn(name = "Cursor", type_ = "string", json_path = ".status.cursor", priority = 1)
+    doc = "Captures the pull-request history of one GitHub repository into Postgres."
 )]
 #[serde(rename_all = "camelCase")]
 pub struct RepositoryBackfillSpec {
@@ -225,147 +181,4 @@ impl Part {
 /// The three parts that are captured unless the spec says otherwise.
 fn default_include() -> Vec<Part> {
     vec![Part::Reviews, Part::ReviewComments, Part::Comments]
-}
-
-/// Bounds on the pull requests per chunk. All three equal: a fixed size.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-#[x_kube(
-    validation = Rule::new("self.minSize <= self.maxSize")
-        .message("minSize (1 unless set) must not be greater than maxSize (50 unless set)")
-        .field_path(".minSize"),
-    validation = Rule::new(
-        "!has(self.size) || (self.minSize <= self.size && self.size <= self.maxSize)"
-    )
-    .message("size must lie between minSize (1 unless set) and maxSize (50 unless set)")
-    .field_path(".size")
-)]
-#[serde(rename_all = "camelCase")]
-pub struct ChunkSpec {
-    /// The size to start with. Absent: chosen by the repository's size.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 100))]
-    pub size: Option<i32>,
-
-    /// Never smaller.
-    #[serde(default = "default_min_size")]
-    #[schemars(range(min = 1, max = 100))]
-    pub min_size: i32,
-
-    /// Never larger.
-    #[serde(default = "default_max_size")]
-    #[schemars(range(min = 1, max = 100))]
-    pub max_size: i32,
-}
-
-impl Default for ChunkSpec {
-    fn default() -> Self {
-        Self { size: None, min_size: default_min_size(), max_size: default_max_size() }
-    }
-}
-
-fn default_min_size() -> i32 {
-    1
-}
-
-fn default_max_size() -> i32 {
-    50
-}
-
-/// How chunks are spread over time.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[x_kube(
-    validation = Rule::new("self.mode == 'Interval' || !has(self.periodSeconds)")
-        .message("periodSeconds must only be set with mode Interval")
-        .field_path(".periodSeconds"),
-    validation = Rule::new("self.mode == 'Interval' || !has(self.maxChunks)")
-        .message("maxChunks must only be set with mode Interval")
-        .field_path(".maxChunks")
-)]
-#[serde(rename_all = "camelCase")]
-pub struct PacingSpec {
-    /// Budget: whenever the credential's budget has room. Interval: in bursts with pauses.
-    #[serde(default)]
-    pub mode: PacingMode,
-
-    /// Interval only: seconds of pause after a burst. Absent: 900 at priority High, else 1800.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 604_800))]
-    pub period_seconds: Option<i32>,
-
-    /// Interval only: chunks in one burst. Absent: 10.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1000))]
-    pub max_chunks: Option<i32>,
-}
-
-impl PacingSpec {
-    /// Chunks in one burst under `mode: Interval`.
-    ///
-    /// The default of 10 is no default of the schema: the server would then fill it in under
-    /// `mode: Budget` too, where it must not be set.
-    pub fn chunks_per_burst(&self) -> i32 {
-        self.max_chunks.unwrap_or(10)
-    }
-}
-
-/// How chunks are spread over time.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum PacingMode {
-    /// Whenever the credential's budget has room.
-    #[default]
-    Budget,
-    /// Bursts with pauses of a fixed length.
-    Interval,
-}
-
-/// The share of a credential's budget.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Priority {
-    /// Weight 4.
-    High,
-    /// Weight 2.
-    #[default]
-    Normal,
-    /// Weight 1.
-    Low,
-}
-
-/// When to stop trying.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct FailurePolicy {
-    /// Runs in a row that failed without storing anything, outages and limits not counted.
-    #[serde(default = "default_max_consecutive_errors")]
-    #[schemars(range(min = 1, max = 1000))]
-    pub max_consecutive_errors: i32,
-}
-
-impl Default for FailurePolicy {
-    fn default() -> Self {
-        Self { max_consecutive_errors: default_max_consecutive_errors() }
-    }
-}
-
-fn default_max_consecutive_errors() -> i32 {
-    5
-}
-
-/// When the object counts as ready.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum ReadinessPolicy {
-    /// Once the history is verified.
-    #[default]
-    Complete,
-    /// As soon as it moves; for Helm's `--wait` and Argo CD's waves.
-    Started,
-}
-
-/// What happens to the rows when the object is deleted.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum DeletionPolicy {
-    /// They stay.
-    #[default]
-    Retain,
-    /// They go, but contributors stay.
-    Delete,
 }
