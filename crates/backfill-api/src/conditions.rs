@@ -196,6 +196,12 @@ pub fn violations(status: &RepositoryBackfillStatus, generation: i64) -> Vec<Str
     broken
 }
 
+/// A qualified name, as `metav1.Condition` has it.
+const TYPE_PATTERN: &str = concat!(
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?",
+    r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+);
+
 /// The schema of `metav1.Condition` with the bounds Kubernetes gives it, as a list keyed by type.
 pub(crate) fn schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
@@ -212,7 +218,7 @@ pub(crate) fn schema(_: &mut SchemaGenerator) -> Schema {
                     "type": "string",
                     "description": "Ready, Reconciling, Stalled or Succeeded.",
                     "maxLength": 316,
-                    "pattern": r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+                    "pattern": TYPE_PATTERN
                 },
                 "status": {
                     "type": "string",

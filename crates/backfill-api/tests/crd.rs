@@ -188,6 +188,22 @@ fn the_definition_stays_small() {
     assert!(size < 100_000, "{size} bytes");
 }
 
+/// The outermost instants that the pattern of `window` and the server's `date-time` let through.
+#[test]
+fn every_instant_the_server_accepts_can_be_read() {
+    for since in [
+        "1000-01-01T00:00:00+23:59",
+        "2999-12-31T23:59:59.999999999-23:59",
+        "2020-02-29T23:59:59.1Z",
+    ] {
+        let spec = json!({"repository": "a/b", "window": {"since": since}});
+        let read = serde_json::from_value::<RepositoryBackfillSpec>(spec);
+        assert!(read.is_ok_and(|spec| spec.window.is_some_and(|w| w.since.is_some())), "{since}");
+    }
+    let pattern = &schema()["properties"]["spec"]["properties"]["window"]["properties"]["until"];
+    assert!(pattern["pattern"].as_str().unwrap().starts_with("^[12][0-9]{3}-"));
+}
+
 #[test]
 fn the_installed_file_is_current() {
     let stored = std::fs::read_to_string(FILE).unwrap_or_default();

@@ -140,9 +140,12 @@ pub struct WindowSpec {
 }
 
 /// What the server's `date-time` lets through beyond RFC 3339 (an offset of 99 hours, a fraction of
-/// twenty digits) could not be read back, so the instants of a spec are held to this as well.
-const INSTANT: &str =
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
+/// twenty digits) or beyond jiff's range (the last day of 9999) could not be read back, and one
+/// unreadable object fails a whole list. So the instants of a spec are held to this as well.
+const INSTANT: &str = concat!(
+    r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,9})?",
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+);
 
 /// A part of a pull request that is captured on request.
 #[derive(
