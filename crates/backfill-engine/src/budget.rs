@@ -1,0 +1,251 @@
+//! What one GitHub identity may still spend, and whose turn it is: product rules 3.3 and 3.4.
+//!
+//! A [`Budget`] is a value; whoever holds it brings the time. Three things can stand between a
+//! backfill and its next chunk: a hold (secondary limit), the points of the window, and the
+//! response seconds of the last minute; and what is left of these is shared by weight. Every
+//! wait it names is bounded: by an hour and a bit from now, whatever clocks or answers say.
+//! It must not know HTTP, the store, or which repository a flow stands for.
+
+mod flows;
+mod hold;
+mod points;
+mod snapshot;
+mod spending;
+mod waits;
+
+use std::collections::BTreeMap;
+
+use backfill_api::Priority;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::numbers::{float, later, span, whole};
+use flows::Flows;
+use hold::Hold;
+pub use points::RateLimit;
+use points::Window;
+pub use snapshot::{BudgetSnapshot, Figures};
+pub use spending::RESPONSE_SECONDS_PER_MINUTE;
+use spending::{ROLLING, Spending, Spent};
+pub use waits::{Place, Why};
+
+/// Points an hour of an ordinary user or installation, taken until GitHub tells the limit.
+const USUAL_LIMIT: i64 = 5_000;
+/// How fast the average cost of a query follows the last one.
+const FOLLOW: f64 = 0.1;
+/// The longest wait ever named.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(66);
+/// The shortest, so that nobody spins.
+const SHORTEST_WAIT: SignedDuration = SignedDuration::from_millis(100);
+/// How long to wait for chunks in flight whose cost is not known yet.
+const FLIGHT_SECONDS: (f64, f64) = (0.5, 10.0);
+
+/// The weight of a priority: 4, 2 or 1.
+pub fn weight(priority: Priority) -> u32 {
+    match priority {
+        Priority::High => 4,
+        Priority::Normal => 2,
+        Priority::Low => 1,
+    }
+}
+
+/// The budget of one identity.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Budget {
+    window: Option<Window>,
+    hold: Hold,
+    spending: Spending,
+    flows: Flows,
+    average_cost: Option<f64>,
+}
+
+impl Budget {
+    /// May `flow` (any stable id) of this weight send a chunk of about `estimated_cost` points
+    /// without touching the last `floor` points? `Now` reserves the place for a minute, until
+    /// the chunk's queries are charged; `At` is when to ask again.
+    pub fn place(
+        &mut self,
+        flow: &str,
+        weight: u32,
+        floor: i64,
+        estimated_cost: i64,
+        now: Timestamp,
+    ) -> Place {
+        self.spending.forget_before_last_minute(now);
+        self.flows.ask(flow, weight, now);
+        let standing = self.standing(floor, estimated_cost, now);
+        let place = match standing {
+            Place::Now => self.turn(flow, floor, estimated_cost, now),
+            Place::At { .. } => standing,
+        };
+        match &place {
+            Place::Now => self.flows.grant(flow, estimated_cost.max(1), now),
+            Place::At { until, .. } => self.flows.refuse(flow, *until),
+        }
+        place
+    }
+
+    /// May a further query of `cost` points of a chunk in flight be sent now?
+    pub fn check(&self, cost: i64, floor: i64, now: Timestamp) -> Place {
+        match self.standing(floor, cost, now) {
+            Place::Now if self.spending.seconds(now) >= RESPONSE_SECONDS_PER_MINUTE => {
+                let until = self.spending.falls_below(RESPONSE_SECONDS_PER_MINUTE, now);
+                Self::at(until, Why::ResponseSeconds { until }, now)
+            }
+            place => place,
+        }
+    }
+
+    /// A query was answered, well or badly, after `response_seconds`, and cost `cost` points.
+    pub fn charge(&mut self, flow: &str, cost: i64, response_seconds: f64, now: Timestamp) {
+        let cost = cost.max(0);
+        let seconds = if response_seconds.is_finite() { response_seconds.max(0.0) } else { 0.0 };
+        self.spending.forget_before_last_minute(now);
+        self.spending.add(Spent { at: now, seconds, points: cost });
+        self.flows.charge(flow, cost, seconds, self.seconds_per_point(), now);
+        self.hold.good_answer(now);
+        let average = self.average_cost.unwrap_or(float(cost));
+        self.average_cost = Some(average + FOLLOW * (float(cost) - average));
+    }
+
+    /// What an answer told of the primary limit.
+    pub fn observe(&mut self, told: RateLimit, now: Timestamp) {
+        self.window = Window::observe(self.window, told, now);
+    }
+
+    /// GitHub refused a query because the primary limit is used up. While it tells otherwise (or
+    /// nothing), all that helps is to wait: a minute, then longer each time.
+    pub fn exhausted(&mut self, now: Timestamp) {
+        let told_so = self.open_window(now).is_some_and(|window| window.told().remaining == 0);
+        if !told_so {
+            self.hold.strike(None, now);
+        }
+    }
+
+    /// GitHub refused a query by a secondary limit: `retry_after` if it was sent (at most an
+    /// hour), else 60 s, doubling to 15 min; good answers bring it down again.
+    pub fn secondary_limited(&mut self, retry_after: Option<SignedDuration>, now: Timestamp) {
+        self.hold.strike(retry_after, now);
+    }
+
+    /// Nothing is sent before `until`, at most an hour from now.
+    pub fn hold(&mut self, until: Timestamp, now: Timestamp) {
+        self.hold.extend(until, now);
+    }
+
+    /// `flow` has ended, stalled or waits for something else: its share goes to the others.
+    pub fn leave(&mut self, flow: &str, now: Timestamp) {
+        self.flows.leave(flow, now);
+    }
+
+    /// The floor leaves nothing of the limit: no chunk could ever be sent.
+    pub fn too_small(&self, floor: i64) -> bool {
+        self.window.is_some_and(|window| floor >= window.told().limit)
+    }
+
+    /// The fair share of each flow that has lately asked. They sum to one.
+    pub fn shares(&self, now: Timestamp) -> BTreeMap<String, f64> {
+        self.flows.shares(now)
+    }
+
+    fn open_window(&self, now: Timestamp) -> Option<Window> {
+        self.window.filter(|window| window.is_open(now))
+    }
+
+    /// The response seconds that are the same share of an hour's allowance as one point.
+    fn seconds_per_point(&self) -> f64 {
+        let limit = self.window.map_or(USUAL_LIMIT, |window| window.told().limit);
+        RESPONSE_SECONDS_PER_MINUTE * 60.0 / float(limit.max(1))
+    }
+
+    /// What holds for every flow alike: the hold and the points.
+    fn standing(&self, floor: i64, cost: i64, now: Timestamp) -> Place {
+        if let Some(until) = self.hold.active(now) {
+            return Self::at(until, Why::Hold { until }, now);
+        }
+        match self.open_window(now) {
+            Some(window) if window.told().remaining < Self::wanted(floor, cost, window) => {
+                let RateLimit { remaining, limit, .. } = window.told();
+                let until = window.resumes_at();
+                Self::at(until, Why::RateLimit { remaining, limit, floor, until }, now)
+            }
+            _ => Place::Now,
+        }
+    }
+
+    /// Points that must be left for a query to be sent. A fresh window always lets one through.
+    fn wanted(floor: i64, cost: i64, window: Window) -> i64 {
+        floor.max(0).saturating_add(cost.max(1)).min(window.told().limit)
+    }
+
+    /// What is shared: the points that chunks in flight leave, and the response seconds.
+    fn turn(&self, flow: &str, floor: i64, cost: i64, now: Timestamp) -> Place {
+        let (reserved_seconds, reserved_points) = self.flows.reserved_for_others(flow, now);
+        let ahead = self.flows.ahead(flow, self.seconds_per_point(), now);
+        let flight = self.flows.usual_seconds(flow).clamp(FLIGHT_SECONDS.0, FLIGHT_SECONDS.1);
+        let after_flight = later(now, span(flight));
+        if let Some(window) = self.open_window(now) {
+            let left = window.told().remaining.saturating_sub(reserved_points);
+            if left < Self::wanted(floor, cost, window) {
+                return Self::at(after_flight, Why::Share { until: after_flight }, now);
+            }
+            if ahead.debt > 0.0 && self.is_scarce(left.saturating_sub(floor), window, now) {
+                let until = self.caught_up(ahead.debt, now);
+                return Self::at(until, Why::Share { until }, now);
+            }
+        }
+        let spent = self.spending.seconds(now);
+        let most = RESPONSE_SECONDS_PER_MINUTE - reserved_seconds - ahead.seconds;
+        if spent < most {
+            return Place::Now;
+        }
+        let until = if most <= 0.0 { after_flight } else { self.spending.falls_below(most, now) };
+        let full = spent + reserved_seconds >= RESPONSE_SECONDS_PER_MINUTE;
+        let why = if full { Why::ResponseSeconds { until } } else { Why::Share { until } };
+        Self::at(until, why, now)
+    }
+
+    /// At the pace of the last minute `points` will not last until the window ends.
+    fn is_scarce(&self, points: i64, window: Window, now: Timestamp) -> bool {
+        let minutes = window.ends_at().duration_since(now).as_secs_f64() / ROLLING.as_secs_f64();
+        float(self.spending.points(now)) * minutes > float(points)
+    }
+
+    /// When the flows before one have had `debt` of work at the pace of the last minute.
+    fn caught_up(&self, debt: f64, now: Timestamp) -> Timestamp {
+        let (points, seconds) = (self.spending.points(now), self.spending.seconds(now));
+        let pace = flows::work(points, seconds, self.seconds_per_point()) / ROLLING.as_secs_f64();
+        later(now, span((debt / pace).min(ROLLING.as_secs_f64())))
+    }
+
+    fn at(until: Timestamp, why: Why, now: Timestamp) -> Place {
+        let until = until.clamp(later(now, SHORTEST_WAIT), later(now, LONGEST_WAIT));
+        Place::At { until, why: why.until(until) }
+    }
+
+    /// The figures people watch: product rule 3.4.
+    pub fn figures(&self, now: Timestamp) -> Figures {
+        let told = self.rate_limit(now);
+        let used = told.map(|told| told.limit - told.remaining);
+        let average_cost = self.average_cost.unwrap_or(1.0).max(1.0);
+        Figures {
+            limit: told.map(|told| told.limit),
+            remaining: told.map(|told| told.remaining),
+            percentage_used: told
+                .zip(used)
+                .map(|(told, used)| 100.0 * float(used) / float(told.limit.max(1))),
+            average_cost_per_query: average_cost,
+            queries_remaining: told
+                .map(|told| whole((float(told.remaining) / average_cost).floor())),
+            reset_at: told.and_then(|told| told.reset_at),
+            hold_until: self.hold.active(now),
+            response_seconds: self.spending.seconds(now),
+        }
+    }
+
+    /// The primary limit as far as it is known now; full again once the window has ended.
+    pub fn rate_limit(&self, now: Timestamp) -> Option<RateLimit> {
+        let told = self.window?.told();
+        let ended = RateLimit { limit: told.limit, remaining: told.limit, reset_at: None };
+        Some(self.open_window(now).map_or(ended, |window| window.told()))
+    }
+}
