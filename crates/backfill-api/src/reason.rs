@@ -106,6 +106,8 @@ reasons! {
         Verifying => Running,
         /// The credential's points are at the floor; resumes by itself at the reset.
         RateLimited => Running,
+        /// GitHub asked to slow down; every backfill of the credential waits.
+        SecondaryRateLimited => Running,
         /// Waits for its share of the credential's budget, or for its period.
         Paced => Running,
         /// Waits for a free place in this operator.
@@ -130,8 +132,6 @@ reasons! {
     faults {
         /// GitHub does not answer, or answers with an error of its own.
         GitHubUnavailable => Transient,
-        /// GitHub asked to slow down; every backfill of the credential waits.
-        SecondaryRateLimited => Transient,
         /// GitHub could not answer a page in time or within its limits; the page is made smaller.
         PageTooLarge => Poison,
         /// GitHub's answer contradicts itself, or cannot be read.

@@ -4,4 +4,15 @@
 //! This crate must not know Postgres, HTTP or the Kubernetes client; it knows the kinds
 //! (`backfill-api`) because it decides about them.
 
+pub mod budget;
+pub mod chunk;
+pub mod decide;
+pub mod fingerprint;
+pub mod interval;
 pub mod model;
+mod numbers;
+pub mod progress;
+pub mod retry;
+pub mod seen;
+pub mod selection;
+pub mod status;

@@ -1,0 +1,276 @@
+//! The life cycle of a backfill: one look, one step.
+//!
+//! ```text
+//!            ┌──────────┐   repository    ┌──────────┐  last page,   ┌──────────┐  ledger   ┌──────────┐
+//!  apply ──▶ │ Resolve  │ ──────────────▶ │   Walk   │ ────────────▶ │  Verify  │ ────────▶ │ Complete │
+//!            └──────────┘     known       └──────────┘  edge, or N   └──────────┘  proves   └──────────┘
+//!                 ▲                         │    ▲                     │    ▲                    │
+//!                 │                    Wait │    │ limit resets,  Wait │    │ totals differ      │
+//!                 │                         ▼    │ turn comes          ▼    │                    │
+//!                 └───────────── the spec asks for another walk, or a restart is requested ◀─────┘
+//! ```
+//!
+//! [`CHECKS`] is the whole of it: read from the top, the first that has something to say wins.
+//! Pure and total; it must not know how a step is carried out.
+
+use backfill_api::{Disposition, Reason, Stage};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::budget::Place;
+use crate::model::{BackfillState, StateStatus};
+use crate::retry::{QUEUED_LOOK, STALLED_LOOK};
+use crate::seen::{Fault, Seen};
+
+/// What to do next. Exactly one per look.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// The object goes and leaves nothing to undo.
+    Forget,
+    /// The object goes and its rows with it.
+    Finalize,
+    /// Put our finalizer on (`true`) or take it off.
+    SetFinalizer(bool),
+    /// Nothing at all happens while it is suspended.
+    Suspend,
+    /// Only a person can mend it; it is looked at again at `until`.
+    Reject {
+        /// What is wrong.
+        fault: Fault,
+        /// When to look again.
+        until: Timestamp,
+    },
+    /// Not yet.
+    Wait {
+        /// When the reason to wait ends.
+        until: Timestamp,
+        /// What is waited for.
+        pause: Pause,
+    },
+    /// Forget errors and retry what is quarantined, because somebody asked.
+    Forgive,
+    /// Ask GitHub what the repository is, and start a walk of it.
+    Resolve,
+    /// Fetch and store chunks.
+    RunChunks,
+    /// Prove the walk complete from its ledger.
+    Verify,
+    /// Done, and still so.
+    Complete,
+}
+
+/// What a [`Step::Wait`] waits for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pause {
+    /// A limit, a turn or a pause of the backfill's own: nothing is wrong.
+    Turn {
+        /// The word shown.
+        reason: Reason,
+        /// What is waited for, for people.
+        message: String,
+    },
+    /// A trouble that may pass by itself.
+    Trouble(Fault),
+    /// Nothing that would change what the object already says.
+    Unchanged,
+}
+
+type Check = fn(&Seen) -> Option<Step>;
+
+/// The life cycle, first match wins.
+pub const CHECKS: [(&str, Check); 17] = [
+    ("an object that goes is let go", deleted),
+    ("a finalizer stands only where rows go with the object", finalizer),
+    ("a suspended object rests", suspended),
+    ("a spec that the operator refuses goes no further", refused),
+    ("without the store nothing is known", store_down),
+    ("a request to look now clears what is in the way", asked_again),
+    ("a proved walk stays proved, whatever else is missing", complete),
+    ("a repository has one owner at a time", claimed),
+    ("without credentials nothing can be asked", credentials),
+    ("an open circuit waits for a person", circuit_open),
+    ("a failure is not repeated at once", backing_off),
+    ("no request goes beyond a limit", over_budget),
+    ("a walk begins with what GitHub says of the repository", unresolved),
+    ("Interval mode pauses between its runs", paced),
+    ("only so many run at a time", queued),
+    ("a walk goes on until its last page", walk),
+    ("a walked history is proved", verify),
+];
+
+/// The one step that `seen` calls for.
+pub fn decide(seen: &Seen) -> Step {
+    CHECKS.iter().find_map(|(_, check)| check(seen)).unwrap_or(Step::Resolve)
+}
+
+fn deleted(seen: &Seen) -> Option<Step> {
+    let object = &seen.object;
+    object.deleting.then_some(if object.has_finalizer { Step::Finalize } else { Step::Forget })
+}
+
+fn finalizer(seen: &Seen) -> Option<Step> {
+    let object = &seen.object;
+    let wanted = object.deletes_rows && object.refusal.is_none();
+    (wanted != object.has_finalizer).then_some(Step::SetFinalizer(wanted))
+}
+
+fn suspended(seen: &Seen) -> Option<Step> {
+    seen.object.suspended.then_some(Step::Suspend)
+}
+
+fn refused(seen: &Seen) -> Option<Step> {
+    Some(reject(seen, seen.object.refusal.as_ref()?))
+}
+
+fn store_down(seen: &Seen) -> Option<Step> {
+    let fault = seen.state.as_ref().err()?;
+    let until = seen.unrecorded.as_ref().map_or(later(seen.now, QUEUED_LOOK), |(_, at)| *at);
+    let pause = if seen.object.succeeded {
+        Pause::Unchanged
+    } else if fault.disposition == Disposition::Transient {
+        Pause::Trouble(fault.clone())
+    } else {
+        return Some(reject(seen, fault));
+    };
+    Some(Step::Wait { until, pause })
+}
+
+fn asked_again(seen: &Seen) -> Option<Step> {
+    let state = seen.own_state()?;
+    let asked = seen.object.requested_at.as_ref()?;
+    (state.handled_requested_at.as_ref() != Some(asked)).then_some(Step::Forgive)
+}
+
+fn complete(seen: &Seen) -> Option<Step> {
+    let state = seen.own_walk()?;
+    (state.status == StateStatus::Completed).then_some(Step::Complete)
+}
+
+fn claimed(seen: &Seen) -> Option<Step> {
+    let owner = seen.claimed_by.as_ref()?;
+    let fault = Fault {
+        reason: Reason::RepositoryClaimed,
+        disposition: Disposition::UserFix,
+        message: format!(
+            "RepositoryBackfill {}/{} is already capturing this repository; this one takes over \
+             when that one has succeeded or is deleted",
+            owner.namespace, owner.name
+        ),
+        not_before: None,
+    };
+    Some(reject(seen, &fault))
+}
+
+fn credentials(seen: &Seen) -> Option<Step> {
+    seen.credentials.as_ref().err().map(|fault| match fault.disposition {
+        Disposition::Transient => {
+            Step::Wait { until: again_at(seen, fault), pause: Pause::Trouble(fault.clone()) }
+        }
+        _ => reject(seen, fault),
+    })
+}
+
+fn circuit_open(seen: &Seen) -> Option<Step> {
+    let state = seen.own_walk()?;
+    if state.consecutive_errors < seen.object.max_consecutive_errors {
+        return None;
+    }
+    let last = state.last_error.as_ref().map_or("", |error| error.message.as_str());
+    let fault = Fault {
+        reason: Reason::CircuitOpen,
+        disposition: Disposition::UserFix,
+        message: format!(
+            "{} runs in a row failed without storing anything; the last said: {last}. \
+             Set the annotation backfill.contributor.info/requested-at to a new value to try again",
+            state.consecutive_errors
+        ),
+        not_before: None,
+    };
+    Some(reject(seen, &fault))
+}
+
+fn backing_off(seen: &Seen) -> Option<Step> {
+    if let Some((fault, until)) = &seen.unrecorded
+        && *until > seen.now
+    {
+        return Some(trouble(fault.clone(), *until));
+    }
+    let state = seen.own_walk()?;
+    let until = state.next_attempt_at.filter(|at| *at > seen.now)?;
+    let error = state.last_error.as_ref()?;
+    if state.failed_attempts == 0 && state.status != StateStatus::Failed {
+        return None;
+    }
+    let fault = Fault {
+        reason: error.reason,
+        disposition: error.reason.disposition().unwrap_or(Disposition::Transient),
+        message: error.message.clone(),
+        not_before: Some(until),
+    };
+    Some(trouble(fault, until))
+}
+
+fn over_budget(seen: &Seen) -> Option<Step> {
+    if let Some(fault) = &seen.budget_too_small {
+        return Some(reject(seen, fault));
+    }
+    match &seen.place {
+        Place::Now => None,
+        Place::At { until, why } => Some(Step::Wait {
+            until: *until,
+            pause: Pause::Turn { reason: why.reason(), message: why.to_string() },
+        }),
+    }
+}
+
+fn unresolved(seen: &Seen) -> Option<Step> {
+    (seen.object.dry_run || seen.own_walk().is_none()).then_some(Step::Resolve)
+}
+
+fn paced(seen: &Seen) -> Option<Step> {
+    let until = seen.paced_until.filter(|at| *at > seen.now)?;
+    let message = format!("pauses between runs, next chunk at {}", crate::progress::clock(until));
+    Some(Step::Wait { until, pause: Pause::Turn { reason: Reason::Paced, message } })
+}
+
+fn queued(seen: &Seen) -> Option<Step> {
+    if seen.permit {
+        return None;
+    }
+    let message = "waits for one of the operator's running backfills to give way".to_owned();
+    let pause = Pause::Turn { reason: Reason::Queued, message };
+    Some(Step::Wait { until: later(seen.now, QUEUED_LOOK), pause })
+}
+
+fn walk(seen: &Seen) -> Option<Step> {
+    in_stage(seen, Stage::Walk).then_some(Step::RunChunks)
+}
+
+fn verify(seen: &Seen) -> Option<Step> {
+    in_stage(seen, Stage::Verify).then_some(Step::Verify)
+}
+
+fn in_stage(seen: &Seen, stage: Stage) -> bool {
+    seen.own_walk().is_some_and(|state: &BackfillState| state.stage == stage)
+}
+
+fn reject(seen: &Seen, fault: &Fault) -> Step {
+    Step::Reject { fault: fault.clone(), until: later(seen.now, STALLED_LOOK) }
+}
+
+fn trouble(fault: Fault, until: Timestamp) -> Step {
+    match fault.disposition {
+        Disposition::UserFix | Disposition::Bug => Step::Reject { fault, until },
+        Disposition::Transient | Disposition::Poison => {
+            Step::Wait { until, pause: Pause::Trouble(fault) }
+        }
+    }
+}
+
+fn again_at(seen: &Seen, fault: &Fault) -> Timestamp {
+    let soonest = later(seen.now, QUEUED_LOOK);
+    fault.not_before.map_or(soonest, |at| at.max(soonest))
+}
+
+fn later(now: Timestamp, wait: SignedDuration) -> Timestamp {
+    now.saturating_add(wait).unwrap_or(Timestamp::MAX)
+}

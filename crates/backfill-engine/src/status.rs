@@ -1,0 +1,133 @@
+//! From what is known to the object's status: a projection, never a source.
+//!
+//! Pure. It must not know how a status is written, nor read anything back from one except what
+//! the database cannot tell at the moment.
+
+use backfill_api::conditions::conditions;
+use backfill_api::{
+    LastError, PlanStatus, RateLimitStatus, RepositoryBackfillSpec, RepositoryBackfillStatus,
+    Stage, Summary,
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::model::{BackfillState, StateStatus};
+use crate::progress;
+
+/// All that a status is made of.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// The spec it speaks of.
+    pub spec: &'a RepositoryBackfillSpec,
+    /// `metadata.generation` of that spec.
+    pub generation: i64,
+    /// When it is written.
+    pub now: Timestamp,
+    /// What is to be said.
+    pub summary: Summary,
+    /// The status before: its conditions' times stay where nothing flips, and its counters stay
+    /// while the store cannot be read.
+    pub previous: &'a RepositoryBackfillStatus,
+    /// The state row, where it belongs to this object.
+    pub state: Option<&'a BackfillState>,
+    /// The stage, where there is no row to tell it.
+    pub stage: Option<Stage>,
+    /// The credential's budget.
+    pub rate_limit: Option<RateLimitStatus>,
+    /// When the operator looks again because of a wait.
+    pub next_attempt: Option<Timestamp>,
+    /// GitHub's count, where there is no row to tell it (dry run, empty repository).
+    pub counted: Option<i64>,
+    /// The price, where this look has worked it out.
+    pub plan: Option<PlanStatus>,
+    /// The `requested-at` annotation, acted on by this look.
+    pub requested_at: Option<String>,
+    /// The `restart-requested-at` annotation, acted on by this look.
+    pub restart_requested_at: Option<String>,
+}
+
+/// The whole status.
+pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
+    let moved = facts.state.is_some_and(|state| state.chunks_completed > 0);
+    let summary = facts.summary.clone().under(facts.spec.readiness_policy, moved);
+    let mut status = RepositoryBackfillStatus {
+        conditions: conditions(&summary, &facts.previous.conditions, facts.generation, facts.now),
+        observed_generation: Some(facts.generation),
+        stage: facts.stage,
+        rate_limit: facts.rate_limit.clone().or_else(|| facts.previous.rate_limit.clone()),
+        next_attempt_time: facts.next_attempt.map(Time),
+        plan: facts.plan.clone().or_else(|| facts.previous.plan.clone()),
+        ..facts.previous.clone()
+    };
+    if let Some(state) = facts.state {
+        from_state(&mut status, state, facts.now);
+    } else if let Some(counted) = facts.counted {
+        from_count(&mut status, counted, facts.spec.dry_run, facts.now);
+    }
+    let handled = facts.state.and_then(|state| state.handled_requested_at.clone());
+    status.last_handled_requested_at = handled.or(facts.requested_at);
+    let handled = facts.state.and_then(|state| state.handled_restart_requested_at.clone());
+    status.last_handled_restart_requested_at = handled.or(facts.restart_requested_at);
+    status
+}
+
+fn from_state(status: &mut RepositoryBackfillStatus, state: &BackfillState, now: Timestamp) {
+    let done = state.status == StateStatus::Completed;
+    let expected = expected(state);
+    let processed = state.processed_pull_requests;
+    status.stage = (!done).then_some(state.stage);
+    status.expected_pull_requests = expected;
+    status.processed_pull_requests = Some(processed);
+    status.stored_pull_requests = Some(state.stored_pull_requests);
+    status.quarantined_pull_requests = Some(state.quarantined_pull_requests);
+    status.progress = Some(progress::text(processed, expected));
+    status.back_to = state.back_to.map(|at| at.strftime("%Y-%m-%d").to_string());
+    status.cursor = state.cursor.as_ref().map(|cursor| cursor.0.clone());
+    status.chunk_size = state.chunk_size.and_then(|size| i32::try_from(size).ok());
+    status.chunks_completed = Some(state.chunks_completed);
+    status.start_time = Some(Time(state.walk_started_at));
+    status.last_progress_time = state.last_progress_at.map(Time);
+    status.consecutive_errors = i32::try_from(state.consecutive_errors).ok();
+    status.last_error = state.last_error.as_ref().map(|error| LastError {
+        reason: Some(error.reason.to_string()),
+        message: Some(error.message.chars().take(1024).collect()),
+        time: Some(Time(error.at)),
+    });
+    status.completion_time = state.completed_at.filter(|_| done).map(Time);
+    status.verified_as_of = state.completed_at.filter(|_| done).map(Time);
+    status.estimated_completion_time = if done {
+        None
+    } else {
+        expected.and_then(|total| {
+            progress::estimated_completion(state.walk_started_at, processed, total, now).map(Time)
+        })
+    };
+}
+
+fn from_count(status: &mut RepositoryBackfillStatus, counted: i64, dry_run: bool, now: Timestamp) {
+    status.expected_pull_requests = Some(counted);
+    if !dry_run {
+        status.processed_pull_requests = Some(0);
+        status.stored_pull_requests = Some(0);
+        status.quarantined_pull_requests = Some(0);
+        status.progress = Some(progress::text(0, Some(counted)));
+        let since = status.completion_time.clone().unwrap_or(Time(now));
+        status.completion_time = Some(since.clone());
+        status.verified_as_of = Some(since);
+    }
+}
+
+/// How many pull requests the walk will meet; unknown under a window until its edge is met.
+fn expected(state: &BackfillState) -> Option<i64> {
+    let bounds = &state.bounds;
+    if state.stage != Stage::Walk {
+        let windowed = !bounds.is_whole_history();
+        let processed = state.processed_pull_requests;
+        return Some(if windowed { processed } else { state.total_pull_requests.max(processed) });
+    }
+    if bounds.since.is_some() || bounds.until.is_some() {
+        return None;
+    }
+    let total = state.total_pull_requests;
+    Some(bounds.max_pull_requests.map_or(total, |most| most.min(total)))
+}
