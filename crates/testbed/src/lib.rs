@@ -1,1 +1,33 @@
-//! Placeholder.
+//! A real Kubernetes control plane, a real Postgres, the stand-in GitHub and the operator
+//! as processes on loopback, for `make up`, `make demo` and the tests. Must not know how
+//! the operator works inside: it starts it, disturbs it and looks at what it left.
+
+pub mod assets;
+pub mod clone;
+pub mod cluster;
+pub mod operator;
+pub mod ports;
+pub mod postgres;
+pub mod run_dir;
+pub mod standin;
+pub mod supervise;
+pub mod up;
+
+pub use cluster::Cluster;
+pub use cluster::programs::Choices;
+pub use operator::{Operator, OperatorOptions};
+pub use standin::{StandIn, StandInArgs};
+
+/// Chooses the TLS implementation of this binary, once.
+pub fn use_ring() {
+    // The second call finds the first one's choice, which is the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// An HTTP client for loopback: no proxy of the environment, ten seconds per request.
+pub fn http() -> reqwest::Client {
+    use_ring();
+    let builder = reqwest::Client::builder().no_proxy();
+    // Building fails only for settings that are fixed here.
+    builder.timeout(std::time::Duration::from_secs(10)).build().unwrap_or_default()
+}

@@ -1,0 +1,113 @@
+//! What the operator's users put into a cluster: the CRDs, the operator's account and its
+//! permissions, namespaces with credentials, and a kubeconfig of that account.
+//! Must not know how the cluster was started.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
+use kube::api::{Api, ObjectMeta, PostParams};
+
+use super::Cluster;
+use super::kubeconfig::{self, Identity};
+use super::pki::Pki;
+use crate::clone;
+
+/// Namespace of the operator's ServiceAccount, as `deploy/kustomize` has it.
+pub const OPERATOR_NAMESPACE: &str = "backfill-system";
+/// The operator's ServiceAccount, as `deploy/kustomize` has it.
+pub const OPERATOR_ACCOUNT: &str = "backfill-operator";
+/// The files of `deploy/kustomize` that need no node to run on.
+const MANIFESTS: [&str; 3] = ["namespace.yaml", "service-account.yaml", "rbac.yaml"];
+/// Label without which the operator refuses to read a Secret.
+const CREDENTIALS_LABEL: &str = "backfill.contributor.info/credentials";
+/// Longer than any testbed lives.
+const TOKEN_SECONDS: i64 = 30 * 24 * 3600;
+
+impl Cluster {
+    /// Applies the CRDs of `crds/` and the account and permissions of `deploy/kustomize`,
+    /// and waits until the CRDs are served.
+    pub async fn apply_manifests(&self) -> anyhow::Result<()> {
+        let root = clone::root()?;
+        let manifests = MANIFESTS.map(|name| root.join("deploy/kustomize").join(name));
+        let mut args = vec!["apply", "--server-side"];
+        let files: Vec<String> = manifests.iter().map(|file| file.display().to_string()).collect();
+        let crds = root.join("crds").display().to_string();
+        let has_crds = has_manifests(&root.join("crds"))?;
+        for file in files.iter().chain(has_crds.then_some(&crds)) {
+            args.extend(["-f", file]);
+        }
+        self.kubectl_text(&args)?;
+        if has_crds {
+            let wait = ["wait", "--for=condition=Established", "--timeout=30s", "-f", &crds];
+            self.kubectl_text(&wait)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a namespace with a unique name and the credentials Secret `github` in it.
+    pub async fn create_namespace(&self) -> anyhow::Result<String> {
+        let name = format!("test-{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
+        let namespaces: Api<Namespace> = Api::all(self.client().await?);
+        let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        namespaces.create(&PostParams::default(), &namespace).await?;
+        self.create_credentials(&name, "github", "test-token").await?;
+        Ok(name)
+    }
+
+    /// Makes a credentials Secret with the label the operator asks for. An existing one
+    /// gets the new token.
+    pub async fn create_credentials(
+        &self,
+        namespace: &str,
+        name: &str,
+        token: &str,
+    ) -> anyhow::Result<()> {
+        let secrets: Api<Secret> = Api::namespaced(self.client().await?, namespace);
+        let label = (CREDENTIALS_LABEL.to_owned(), "true".to_owned());
+        let metadata = ObjectMeta {
+            name: Some(name.to_owned()),
+            labels: Some([label].into()),
+            ..ObjectMeta::default()
+        };
+        let string_data = Some([("token".to_owned(), token.to_owned())].into());
+        let secret = Secret { metadata, string_data, ..Secret::default() };
+        let params = kube::api::PatchParams::apply("testbed").force();
+        secrets.patch(name, &params, &kube::api::Patch::Apply(&secret)).await?;
+        Ok(())
+    }
+
+    /// A new kubeconfig that holds a token of the operator's own ServiceAccount, and so has
+    /// exactly the permissions that users give it. `server` replaces the API server's
+    /// address, for a proxy.
+    pub async fn operator_kubeconfig(&self, server: Option<&str>) -> anyhow::Result<PathBuf> {
+        let accounts: Api<ServiceAccount> =
+            Api::namespaced(self.client().await?, OPERATOR_NAMESPACE);
+        let spec = TokenRequestSpec {
+            expiration_seconds: Some(TOKEN_SECONDS),
+            ..TokenRequestSpec::default()
+        };
+        let request = TokenRequest { spec, ..TokenRequest::default() };
+        let answer = accounts
+            .create_token_request(OPERATOR_ACCOUNT, &PostParams::default(), &request)
+            .await
+            .context("asking for the operator's token: are the manifests applied?")?;
+        let token = answer.status.context("a token request without an answer")?.token;
+        let name = format!("operator-{}.kubeconfig", uuid::Uuid::new_v4().simple());
+        let file = self.dir().join(&name);
+        let own = self.server();
+        let pki = Pki::at(&self.dir().join("pki"));
+        kubeconfig::write(&file, server.unwrap_or(&own), &pki, &Identity::Token(&token))?;
+        Ok(file)
+    }
+}
+
+fn has_manifests(dir: &std::path::Path) -> anyhow::Result<bool> {
+    if !dir.is_dir() {
+        bail!("{} is missing", dir.display());
+    }
+    let mut names = std::fs::read_dir(dir)?.flatten().map(|entry| entry.file_name());
+    Ok(names.any(|name| name.to_string_lossy().ends_with(".yaml")))
+}

@@ -1,0 +1,61 @@
+//! The command line of the testbed; `make` calls it. Must hold no logic of its own.
+
+use clap::{Parser, Subcommand};
+use nix::sys::signal::Signal;
+use testbed::supervise::{SuperviseArgs, adopt, supervise, trampoline};
+use testbed::up::{self, UpArgs};
+
+/// Real parts to try and to test the operator with.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts a cluster, Postgres, the stand-in GitHub and the operator.
+    Up(UpArgs),
+    /// Starts the operator again in a running testbed.
+    Operator,
+    /// Ends everything and removes it.
+    Down,
+    /// Ends one part and starts it again: postgres, kube-apiserver, etcd.
+    Restart {
+        /// The part.
+        name: String,
+        /// What ends it, such as SIGKILL; without one it ends in good order.
+        #[arg(long)]
+        signal: Option<String>,
+    },
+    /// Becomes another program tied to its parent's life (internal).
+    #[command(hide = true)]
+    Child(trampoline::ChildArgs),
+    /// Keeps the programs of one testbed running (internal).
+    #[command(hide = true)]
+    Supervise(SuperviseArgs),
+    /// Sends a signal to a process once its starter has ended (internal).
+    #[command(hide = true)]
+    Guard {
+        /// The process.
+        pid: i32,
+        /// What it is sent.
+        signal: Signal,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Args::parse().command {
+        Command::Child(args) => match trampoline::become_program(&args)? {},
+        Command::Guard { pid, signal } => adopt::stand_guard(pid, signal),
+        Command::Supervise(args) => block_on(supervise(&args)),
+        Command::Up(args) => block_on(async { up::up(&args).await?.print_next().await }),
+        Command::Operator => block_on(up::operator()),
+        Command::Down => block_on(up::down()),
+        Command::Restart { name, signal } => block_on(up::restart(&name, signal.as_deref())),
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}

@@ -1,0 +1,41 @@
+//! `make up`, `make operator`, `make down`: the testbed that a person uses, one per clone,
+//! found through `.testbed/`. Must not decide how its parts are run.
+
+mod env_file;
+mod session;
+mod start;
+
+pub use session::Session;
+pub use start::{UpArgs, build_release, up};
+
+use crate::clone;
+
+/// `make operator`: starts the operator again, as the same instance.
+pub async fn operator() -> anyhow::Result<()> {
+    let session = Session::attach().await?;
+    build_release(true)?;
+    session.start_operator().await?;
+    session.write_env().await?;
+    session.print_next().await
+}
+
+/// `make down`: ends everything and removes it. Nothing running is fine.
+pub async fn down() -> anyhow::Result<()> {
+    if let Ok(session) = Session::attach().await {
+        session.into_cluster().end().await?;
+    }
+    let dir = clone::root()?.join(".testbed");
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir)?;
+    }
+    eprintln!("the testbed is down");
+    Ok(())
+}
+
+/// `testbed restart NAME`: ends a part with a signal and starts it again.
+pub async fn restart(name: &str, signal: Option<&str>) -> anyhow::Result<()> {
+    let session = Session::attach().await?;
+    session.cluster().restart(name, signal).await?;
+    eprintln!("{name} is back");
+    Ok(())
+}
