@@ -2,6 +2,8 @@
 //!
 //! Texts that people read in `kubectl get`; must not know where they are shown.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::numbers::{float, later, seconds_between, span};
@@ -25,6 +27,22 @@ pub fn text(processed: i64, expected: Option<i64>) -> String {
 /// A time of day for messages: `06:41 UTC`.
 pub fn clock(at: Timestamp) -> String {
     at.strftime("%H:%M UTC").to_string()
+}
+
+/// A span for messages, in its largest whole unit: `30m`, `6h`, `90s`.
+pub fn short(wait: SignedDuration) -> String {
+    let seconds = wait.as_secs().max(0);
+    match seconds {
+        1.. if seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
+        1.. if seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
+        1.. if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        _ => format!("{seconds}s"),
+    }
+}
+
+/// Puts in front of `text` which credentials it speaks of: `secret github: 0 of 5000 points`.
+pub fn of_secret(secret: &str, text: impl fmt::Display) -> String {
+    format!("secret {secret}: {text}")
 }
 
 /// When a walk that began at `started` and has dealt with `processed` of `expected` ends at its
