@@ -274,3 +274,6 @@ fn again_at(seen: &Seen, fault: &Fault) -> Timestamp {
 fn later(now: Timestamp, wait: SignedDuration) -> Timestamp {
     now.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,374 @@
+//! Each check by itself, their order, and what holds for every view of the world.
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::budget::{Place, Why};
+use crate::model::{Epoch, ErrorRecord, ObjectRef, Points, WalkBounds};
+use crate::seen::ObjectSeen;
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap()
+}
+
+fn object(uid: &str) -> ObjectRef {
+    ObjectRef { uid: uid.into(), namespace: "team".into(), name: uid.into() }
+}
+
+fn fault(reason: Reason, disposition: Disposition) -> Fault {
+    Fault { reason, disposition, message: "said".into(), not_before: None }
+}
+
+fn state() -> BackfillState {
+    BackfillState {
+        id: Uuid::nil(),
+        repository_id: Uuid::nil(),
+        repository_node_id: "R_1".into(),
+        repository_name: "octo/widgets".into(),
+        owner: Some(object("me")),
+        status: StateStatus::Active,
+        pause_reason: None,
+        stage: Stage::Walk,
+        walk: 1,
+        walk_fingerprint: "f".into(),
+        walk_started_at: NOW,
+        bounds: WalkBounds::default(),
+        total_pull_requests: 100,
+        processed_pull_requests: 50,
+        cursor: None,
+        last_number: None,
+        back_to: None,
+        last_progress_at: None,
+        chunk_size: None,
+        quick_pages: 0,
+        chunks_completed: 2,
+        recent_failures: 0,
+        period_chunks: 0,
+        points_used: Points(0),
+        consecutive_errors: 0,
+        failed_attempts: 0,
+        last_error: None,
+        next_attempt_at: None,
+        lease_epoch: Epoch(1),
+        lease_holder: None,
+        lease_expires_at: None,
+        read_at: NOW,
+        completed_at: None,
+        stored_pull_requests: 50,
+        quarantined_pull_requests: 0,
+        handled_requested_at: None,
+        handled_restart_requested_at: None,
+    }
+}
+
+/// An object in the middle of its walk, with nothing in the way.
+fn walking() -> Seen {
+    Seen {
+        now: NOW,
+        object: ObjectSeen {
+            id: object("me"),
+            deleting: false,
+            has_finalizer: false,
+            deletes_rows: false,
+            suspended: false,
+            dry_run: false,
+            refusal: None,
+            fingerprint: Some("f".into()),
+            requested_at: None,
+            restart_requested_at: None,
+            max_consecutive_errors: 5,
+            succeeded: false,
+        },
+        state: Ok(Some(state())),
+        claimed_by: None,
+        credentials: Ok(()),
+        place: Place::Now,
+        budget_too_small: None,
+        paced_until: None,
+        permit: true,
+        unrecorded: None,
+    }
+}
+
+fn with(change: impl FnOnce(&mut Seen)) -> Seen {
+    let mut seen = walking();
+    change(&mut seen);
+    seen
+}
+
+fn row(seen: &mut Seen) -> &mut BackfillState {
+    seen.state.as_mut().unwrap().as_mut().unwrap()
+}
+
+fn rejected(step: &Step) -> Option<Reason> {
+    match step {
+        Step::Reject { fault, .. } => Some(fault.reason),
+        _ => None,
+    }
+}
+
+fn waits_for(step: &Step) -> Option<Reason> {
+    match step {
+        Step::Wait { pause: Pause::Turn { reason, .. }, .. } => Some(*reason),
+        Step::Wait { pause: Pause::Trouble(fault), .. } => Some(fault.reason),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_life_of_a_backfill() {
+    assert_eq!(decide(&with(|seen| seen.state = Ok(None))), Step::Resolve);
+    assert_eq!(decide(&walking()), Step::RunChunks);
+    assert_eq!(decide(&with(|seen| row(seen).stage = Stage::Verify)), Step::Verify);
+    let done = with(|seen| row(seen).status = StateStatus::Completed);
+    assert_eq!(decide(&done), Step::Complete);
+}
+
+#[test]
+fn another_wish_starts_another_walk() {
+    let edited = with(|seen| {
+        row(seen).status = StateStatus::Completed;
+        seen.object.fingerprint = Some("other".into());
+    });
+    assert_eq!(decide(&edited), Step::Resolve);
+    let restarted = with(|seen| {
+        row(seen).status = StateStatus::Completed;
+        seen.object.restart_requested_at = Some("now".into());
+    });
+    assert_eq!(decide(&restarted), Step::Resolve);
+    let handled = with(|seen| {
+        seen.object.restart_requested_at = Some("now".into());
+        row(seen).handled_restart_requested_at = Some("now".into());
+    });
+    assert_eq!(decide(&handled), Step::RunChunks);
+}
+
+#[test]
+fn an_object_that_goes_is_let_go_whatever_else_is_wrong() {
+    let broken = |finalizer| {
+        with(|seen| {
+            seen.object.deleting = true;
+            seen.object.has_finalizer = finalizer;
+            seen.object.suspended = true;
+            seen.state = Err(fault(Reason::StoreUnavailable, Disposition::Transient));
+        })
+    };
+    assert_eq!(decide(&broken(true)), Step::Finalize);
+    assert_eq!(decide(&broken(false)), Step::Forget);
+}
+
+#[test]
+fn a_finalizer_stands_only_where_rows_go_with_the_object() {
+    let policy = |deletes, has| {
+        decide(&with(|seen| {
+            seen.object.deletes_rows = deletes;
+            seen.object.has_finalizer = has;
+        }))
+    };
+    assert_eq!(policy(true, false), Step::SetFinalizer(true));
+    assert_eq!(policy(false, true), Step::SetFinalizer(false));
+    assert_eq!(policy(true, true), Step::RunChunks);
+    assert_eq!(policy(false, false), Step::RunChunks);
+    let refused = decide(&with(|seen| {
+        seen.object.deletes_rows = true;
+        seen.object.refusal = Some(fault(Reason::RowDeletionNotAllowed, Disposition::UserFix));
+    }));
+    assert_eq!(rejected(&refused), Some(Reason::RowDeletionNotAllowed));
+}
+
+#[test]
+fn a_suspended_object_rests_even_without_a_store() {
+    let seen = with(|seen| {
+        seen.object.suspended = true;
+        seen.state = Err(fault(Reason::StoreUnavailable, Disposition::Transient));
+    });
+    assert_eq!(decide(&seen), Step::Suspend);
+}
+
+#[test]
+fn without_the_store_a_running_object_shows_it_and_a_finished_one_does_not() {
+    let down = |succeeded| {
+        decide(&with(|seen| {
+            seen.object.succeeded = succeeded;
+            seen.state = Err(fault(Reason::StoreUnavailable, Disposition::Transient));
+        }))
+    };
+    assert_eq!(waits_for(&down(false)), Some(Reason::StoreUnavailable));
+    assert!(matches!(down(true), Step::Wait { pause: Pause::Unchanged, .. }));
+    let unmigrated = with(|seen| {
+        seen.state = Err(fault(Reason::StoreNotMigrated, Disposition::UserFix));
+    });
+    assert_eq!(rejected(&decide(&unmigrated)), Some(Reason::StoreNotMigrated));
+}
+
+#[test]
+fn a_request_is_acted_on_once_and_opens_what_is_in_the_way() {
+    let stuck = |handled: Option<&str>| {
+        decide(&with(|seen| {
+            row(seen).consecutive_errors = 5;
+            row(seen).handled_requested_at = handled.map(str::to_owned);
+            seen.object.requested_at = Some("monday".into());
+        }))
+    };
+    assert_eq!(stuck(None), Step::Forgive);
+    assert_eq!(stuck(Some("sunday")), Step::Forgive);
+    assert_eq!(rejected(&stuck(Some("monday"))), Some(Reason::CircuitOpen));
+}
+
+#[test]
+fn a_proved_walk_needs_neither_credentials_nor_budget() {
+    let seen = with(|seen| {
+        row(seen).status = StateStatus::Completed;
+        seen.credentials = Err(fault(Reason::CredentialsNotFound, Disposition::UserFix));
+        seen.place = Place::At { until: at(60), why: Why::Hold { until: at(60) } };
+        seen.permit = false;
+    });
+    assert_eq!(decide(&seen), Step::Complete);
+}
+
+#[test]
+fn a_repository_has_one_owner_and_the_second_is_told_who() {
+    let seen = with(|seen| {
+        row(seen).owner = Some(object("first"));
+        seen.claimed_by = Some(object("first"));
+    });
+    let Step::Reject { fault, .. } = decide(&seen) else { panic!("not rejected") };
+    assert_eq!(fault.reason, Reason::RepositoryClaimed);
+    assert!(fault.message.contains("team/first"), "{}", fault.message);
+    let gone = with(|seen| row(seen).owner = Some(object("first")));
+    assert_eq!(decide(&gone), Step::Resolve, "the next takes over with a walk of its own");
+}
+
+#[test]
+fn the_circuit_opens_at_the_limit_and_a_manual_reset_closes_it() {
+    let errors = |count| decide(&with(|seen| row(seen).consecutive_errors = count));
+    assert_eq!(errors(4), Step::RunChunks);
+    assert_eq!(rejected(&errors(5)), Some(Reason::CircuitOpen));
+    assert_eq!(errors(0), Step::RunChunks);
+}
+
+#[test]
+fn a_failure_waits_in_the_colours_of_its_cause() {
+    let failed = |reason, status| {
+        decide(&with(|seen| {
+            let row = row(seen);
+            row.status = status;
+            row.failed_attempts = 1;
+            row.next_attempt_at = Some(at(5));
+            row.last_error = Some(ErrorRecord { reason, message: "said".into(), at: NOW });
+        }))
+    };
+    let transient = failed(Reason::GitHubUnavailable, StateStatus::Active);
+    assert_eq!(waits_for(&transient), Some(Reason::GitHubUnavailable));
+    let person = failed(Reason::CredentialsInvalid, StateStatus::Failed);
+    assert_eq!(rejected(&person), Some(Reason::CredentialsInvalid));
+    let over = with(|seen| {
+        row(seen).failed_attempts = 1;
+        row(seen).next_attempt_at = Some(NOW);
+    });
+    assert_eq!(decide(&over), Step::RunChunks, "its time has come");
+    let unrecorded = with(|seen| {
+        seen.state = Ok(None);
+        let down = fault(Reason::GitHubUnavailable, Disposition::Transient);
+        seen.unrecorded = Some((down, at(5)));
+    });
+    assert_eq!(waits_for(&decide(&unrecorded)), Some(Reason::GitHubUnavailable));
+}
+
+#[test]
+fn limits_turns_and_pauses_are_waits() {
+    let limit = Why::RateLimit { remaining: 0, limit: 5000, floor: 500, until: at(60) };
+    let limited = with(|seen| seen.place = Place::At { until: at(60), why: limit });
+    assert_eq!(waits_for(&decide(&limited)), Some(Reason::RateLimited));
+    let paced = with(|seen| seen.paced_until = Some(at(900)));
+    assert_eq!(waits_for(&decide(&paced)), Some(Reason::Paced));
+    let queued = with(|seen| seen.permit = false);
+    assert_eq!(waits_for(&decide(&queued)), Some(Reason::Queued));
+    let small = fault(Reason::BudgetTooSmall, Disposition::UserFix);
+    let too_small = with(|seen| seen.budget_too_small = Some(small));
+    assert_eq!(rejected(&decide(&too_small)), Some(Reason::BudgetTooSmall));
+}
+
+#[test]
+fn a_dry_run_only_ever_resolves() {
+    for stage in [Stage::Walk, Stage::Verify] {
+        let seen = with(|seen| {
+            seen.object.dry_run = true;
+            row(seen).stage = stage;
+        });
+        assert_eq!(decide(&seen), Step::Resolve);
+    }
+}
+
+fn any_seen() -> impl Strategy<Value = Seen> {
+    let flags = proptest::collection::vec(any::<bool>(), 12);
+    (flags, 0..8_i64, 0..4_u8, -10..10_i64, 0..3_u8).prop_map(
+        |(flags, errors, status, next, owner)| {
+            with(|seen| {
+                seen.object.deleting = flags[0] && flags[1];
+                seen.object.has_finalizer = flags[2];
+                seen.object.deletes_rows = flags[3];
+                seen.object.suspended = flags[4] && flags[5];
+                seen.object.dry_run = flags[6];
+                seen.permit = flags[7];
+                if flags[8] {
+                    seen.place = Place::At { until: at(60), why: Why::Hold { until: at(60) } };
+                }
+                let row = row(seen);
+                row.stage = if flags[9] { Stage::Walk } else { Stage::Verify };
+                row.consecutive_errors = errors;
+                row.failed_attempts = errors;
+                row.next_attempt_at = Some(at(next));
+                row.last_error = flags[10].then(|| ErrorRecord {
+                    reason: Reason::GitHubUnavailable,
+                    message: String::new(),
+                    at: NOW,
+                });
+                row.status = match status {
+                    0 => StateStatus::Active,
+                    1 => StateStatus::Paused,
+                    2 => StateStatus::Failed,
+                    _ => StateStatus::Completed,
+                };
+                row.owner = Some(object(if owner == 0 { "other" } else { "me" }));
+                if owner == 0 && flags[11] {
+                    seen.claimed_by = Some(object("other"));
+                }
+            })
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn every_wait_lies_ahead_and_is_bounded(seen in any_seen()) {
+        if let Step::Wait { until, .. } | Step::Reject { until, .. } = decide(&seen) {
+            prop_assert!(until > seen.now);
+            prop_assert!(until <= seen.now + SignedDuration::from_hours(2));
+        }
+    }
+
+    #[test]
+    fn nothing_is_fetched_unless_nothing_stands_against_it(seen in any_seen()) {
+        if matches!(decide(&seen), Step::RunChunks | Step::Verify) {
+            prop_assert!(!seen.object.deleting && !seen.object.suspended && !seen.object.dry_run);
+            prop_assert!(seen.permit && seen.place == Place::Now && seen.claimed_by.is_none());
+            let row = seen.own_walk().unwrap();
+            prop_assert!(row.status != StateStatus::Completed);
+            prop_assert!(row.consecutive_errors < seen.object.max_consecutive_errors);
+        }
+    }
+
+    #[test]
+    fn no_step_that_changes_nothing_repeats_for_ever(seen in any_seen()) {
+        // A step that does not wait must change what the next look sees; a finalizer does.
+        if let Step::SetFinalizer(wanted) = decide(&seen) {
+            let mut after = seen;
+            after.object.has_finalizer = wanted;
+            prop_assert!(!matches!(decide(&after), Step::SetFinalizer(_)));
+        }
+    }
+}
