@@ -149,3 +149,166 @@ pub fn after_failure(
     let smallest = bounds.smallest();
     AfterFailure::Shrink(if size > smallest { half.max(smallest) } else { half })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const OPEN: SizeBounds = SizeBounds { size: None, min: 1, max: 50 };
+
+    fn fixed(size: i64) -> SizeBounds {
+        SizeBounds { size: Some(size), min: size, max: size }
+    }
+
+    #[test]
+    fn larger_repositories_start_smaller() {
+        for (total, size) in [
+            (0, 25),
+            (1_000, 25),
+            (1_001, 20),
+            (5_000, 20),
+            (5_001, 15),
+            (10_000, 15),
+            (10_001, 10),
+            (1_000_000, 10),
+        ] {
+            assert_eq!(start_size(total, None, OPEN), size, "{total} pull requests");
+            assert_eq!(start_size(total, Some(100.0), OPEN), size, "{total}, 100 files each");
+        }
+        for (total, size) in [(1_000, 17), (1_001, 14), (5_001, 10), (10_001, 7)] {
+            assert_eq!(start_size(total, Some(100.1), OPEN), size, "{total}, 100.1 files each");
+        }
+    }
+
+    #[test]
+    fn bounds_win_over_every_rule() {
+        assert_eq!(start_size(10_001, Some(200.0), SizeBounds { min: 8, ..OPEN }), 8);
+        assert_eq!(start_size(10, None, SizeBounds { max: 24, ..OPEN }), 24);
+        assert_eq!(start_size(100_000, Some(500.0), SizeBounds { size: Some(40), ..OPEN }), 40);
+        assert_eq!(start_size(10, None, SizeBounds { size: Some(60), ..OPEN }), 50);
+        assert_eq!(start_size(100_000, None, fixed(33)), 33);
+        assert_eq!(SizeBounds { size: None, min: 9, max: 3 }.hold(5), 9, "min wins");
+        assert_eq!(SizeBounds { size: None, min: 0, max: 0 }.hold(0), 1, "never nothing");
+    }
+
+    #[test]
+    fn a_page_grows_after_three_quick_ones_and_halves_when_slow() {
+        let cases = [
+            // size, quick so far, seconds, failures -> size, quick
+            ((25, 0, 1.99, 0), (25, 1)),
+            ((25, 1, 1.99, 0), (25, 2)),
+            ((25, 2, 1.99, 0), (30, 0)),
+            ((25, 2, 2.0, 0), (25, 0)),
+            ((25, 2, 7.0, 0), (25, 0)),
+            ((25, 2, 7.01, 0), (12, 0)),
+            ((1, 0, 9.0, 0), (1, 0)),
+            ((25, 2, 1.0, 4), (30, 0)),
+            ((25, 2, 1.0, 5), (25, 3)),
+            ((25, 3, 1.0, 5), (25, 3)),
+            ((25, 3, 1.0, 4), (30, 0)),
+            ((48, 2, 1.0, 0), (50, 0)),
+            ((50, 2, 1.0, 0), (50, 3)),
+            ((80, 2, 1.0, 0), (50, 0)),
+            ((25, 2, f64::NAN, 0), (25, 0)),
+        ];
+        for ((size, quick_pages, seconds, failures), (new_size, new_quick)) in cases {
+            assert_eq!(
+                after_page(SizeState { size, quick_pages }, seconds, failures, OPEN),
+                SizeState { size: new_size, quick_pages: new_quick },
+                "{size} {quick_pages} {seconds} {failures}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_failure_is_retried_once_if_it_came_at_once_and_shrinks_the_page_otherwise() {
+        use AfterFailure::{Alone, SameSize, Shrink};
+        let at_least_10 = SizeBounds { min: 10, ..OPEN };
+        for (size, seconds, retried, bounds, expected) in [
+            (25, 4.99, false, OPEN, SameSize),
+            (25, 4.99, true, OPEN, Shrink(12)),
+            (25, 5.0, false, OPEN, Shrink(12)),
+            (3, 9.0, false, OPEN, Shrink(1)),
+            (2, 9.0, false, OPEN, Shrink(1)),
+            (1, 1.0, false, OPEN, SameSize),
+            (1, 1.0, true, OPEN, Alone),
+            (1, 9.0, false, OPEN, Alone),
+            (25, 9.0, false, at_least_10, Shrink(12)),
+            (12, 9.0, false, at_least_10, Shrink(10)),
+            (10, 9.0, false, at_least_10, Shrink(5)),
+            (5, 9.0, false, at_least_10, Shrink(2)),
+            (25, 9.0, false, fixed(25), Shrink(12)),
+            (1, 9.0, false, fixed(25), Alone),
+            (100, 9.0, false, OPEN, Shrink(25)),
+        ] {
+            let step = after_failure(size, seconds, retried, bounds);
+            assert_eq!(step, expected, "{size} {seconds} {retried} {bounds:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_isolated_a_bad_pull_request_comes_back_to_its_smallest_size() {
+        let state = SizeState { size: 3, quick_pages: 0 };
+        assert_eq!(after_page(state, 1.0, 0, fixed(25)).size, 25);
+        assert_eq!(after_page(state, 9.0, 0, SizeBounds { min: 10, ..OPEN }).size, 10);
+    }
+
+    fn any_bounds() -> impl Strategy<Value = SizeBounds> {
+        (1i64..=100, 1i64..=100, proptest::option::of(1i64..=100)).prop_map(|(one, other, size)| {
+            SizeBounds { size, min: one.min(other), max: one.max(other) }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_size_stays_in_range(
+            bounds in any_bounds(),
+            total in 0i64..2_000_000,
+            files in proptest::option::of(0.0f64..10_000.0),
+            pages in proptest::collection::vec((0.0f64..20.0, 0i64..=20), 0..200),
+        ) {
+            let mut state = SizeState { size: start_size(total, files, bounds), quick_pages: 0 };
+            prop_assert!((bounds.min..=bounds.max).contains(&state.size));
+            for (seconds, failures) in pages {
+                state = after_page(state, seconds, failures, bounds);
+                prop_assert!((bounds.min..=bounds.max).contains(&state.size));
+                prop_assert!((0..=QUICK_PAGES_TO_GROW).contains(&state.quick_pages));
+            }
+        }
+
+        #[test]
+        fn failures_always_end_at_a_single_pull_request(
+            bounds in any_bounds(),
+            start in 1i64..=100,
+            seconds in proptest::collection::vec(0.0f64..20.0, 20),
+        ) {
+            let (mut size, mut retried, mut steps) = (start, false, seconds.iter());
+            loop {
+                let elapsed = *steps.next().ok_or_else(|| TestCaseError::fail("it sticks"))?;
+                match after_failure(size, elapsed, retried, bounds) {
+                    AfterFailure::SameSize => {
+                        prop_assert!(!retried, "the same size a third time");
+                        retried = true;
+                    }
+                    AfterFailure::Shrink(smaller) => {
+                        prop_assert!((1..size).contains(&smaller));
+                        (size, retried) = (smaller, false);
+                    }
+                    AfterFailure::Alone => break,
+                }
+            }
+            prop_assert_eq!(size, 1);
+        }
+
+        #[test]
+        fn quick_pages_always_reach_the_largest_size(bounds in any_bounds(), start in 1i64..=100) {
+            let mut state = SizeState { size: start, quick_pages: 0 };
+            for _ in 0..=(3 * 100 / GROWTH) {
+                state = after_page(state, 0.5, 0, bounds);
+            }
+            prop_assert_eq!(state.size, bounds.max);
+        }
+    }
+}

@@ -69,3 +69,81 @@ fn stored(at: Timestamp) -> Timestamp {
 fn number(number: Option<i64>) -> String {
     number.map_or_else(String::new, |number| number.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use backfill_api::{Priority, RepositoryBackfillSpec};
+
+    use super::*;
+
+    fn spec(json: &str) -> RepositoryBackfillSpec {
+        let mut spec: serde_json::Value = serde_json::from_str(json).unwrap();
+        spec["repository"] = "acme/api".into();
+        serde_json::from_value(spec).unwrap()
+    }
+
+    fn of(json: &str) -> String {
+        fingerprint(&NodeId::from("R_1"), &spec(json))
+    }
+
+    #[test]
+    fn what_changes_the_scope_changes_the_fingerprint() {
+        let scopes = [
+            "{}",
+            r#"{"window": {"sinceDays": 30}}"#,
+            r#"{"window": {"sinceDays": 31}}"#,
+            r#"{"window": {"since": "2026-01-01T00:00:00Z"}}"#,
+            r#"{"window": {"until": "2026-01-01T00:00:00Z"}}"#,
+            r#"{"window": {"since": "2025-01-01T00:00:00Z", "until": "2026-01-01T00:00:00Z"}}"#,
+            r#"{"maxPullRequests": 30}"#,
+            r#"{"maxPullRequests": 200}"#,
+            r#"{"include": []}"#,
+            r#"{"include": ["Reviews"]}"#,
+            r#"{"include": ["Reviews", "ReviewComments", "Comments", "Files"]}"#,
+        ];
+        let mut seen: Vec<String> = scopes.iter().map(|json| of(json)).collect();
+        seen.push(fingerprint(&NodeId::from("R_2"), &spec("{}")));
+        let distinct: std::collections::BTreeSet<_> = seen.iter().collect();
+        assert_eq!(distinct.len(), seen.len());
+        assert!(seen.iter().all(|text| text.len() == DIGITS));
+    }
+
+    #[test]
+    fn what_leaves_the_scope_leaves_the_fingerprint() {
+        let whole = of("{}");
+        assert_eq!(of(r#"{"include": ["Comments", "Reviews", "ReviewComments"]}"#), whole);
+        assert_eq!(of(r#"{"window": {}}"#), whole);
+        assert_eq!(of(r#"{"chunk": {"size": 7}, "priority": "High", "suspend": true}"#), whole);
+        assert_eq!(spec(r#"{"priority": "High"}"#).priority, Priority::High);
+        assert_eq!(
+            of(r#"{"window": {"since": "2026-01-01T02:00:00+02:00"}}"#),
+            of(r#"{"window": {"since": "2026-01-01T00:00:00Z"}}"#),
+            "the same instant"
+        );
+    }
+
+    #[test]
+    fn the_text_is_stable_over_releases() {
+        // Kept in the state row: another text would walk every repository again.
+        assert_eq!(of("{}"), "e729310047bda5bd4cb2053e53e97ed2");
+    }
+
+    #[test]
+    fn days_become_an_instant_when_the_walk_starts() {
+        let now: Timestamp = "2026-11-23T08:00:00.123456789Z".parse().unwrap();
+        let asked = bounds(&spec(r#"{"window": {"sinceDays": 30}, "maxPullRequests": 200}"#), now);
+        assert_eq!(asked.since, Some("2026-10-24T08:00:00.123456Z".parse().unwrap()));
+        assert_eq!((asked.until, asked.max_pull_requests), (None, Some(200)));
+        assert_eq!(asked.parts, [Part::Reviews, Part::ReviewComments, Part::Comments]);
+        assert!(!asked.is_whole_history());
+
+        let unsorted = r#"{"include": ["Files", "Reviews"],
+            "window": {"since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"}}"#;
+        let asked = bounds(&spec(unsorted), now);
+        assert_eq!(asked.parts, [Part::Reviews, Part::Files]);
+        assert_eq!(asked.since, Some("2026-01-01T00:00:00Z".parse().unwrap()));
+        assert_eq!(asked.until, Some("2026-02-01T00:00:00Z".parse().unwrap()));
+        assert!(bounds(&spec("{}"), now).is_whole_history());
+    }
+}

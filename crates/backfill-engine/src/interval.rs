@@ -78,3 +78,72 @@ impl Interval {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        later(Timestamp::UNIX_EPOCH, SignedDuration::from_secs(1_700_000_000 + second))
+    }
+
+    #[test]
+    fn the_pause_follows_the_priority_unless_named() {
+        for (priority, named, minutes) in [
+            (Priority::High, None, 15),
+            (Priority::Normal, None, 30),
+            (Priority::Low, None, 30),
+            (Priority::High, Some(120), 2),
+            (Priority::Low, Some(7_200), 120),
+        ] {
+            assert_eq!(period(priority, named), SignedDuration::from_mins(minutes));
+        }
+        assert_eq!(period(Priority::Normal, Some(-5)), SignedDuration::from_secs(1));
+    }
+
+    #[test]
+    fn a_burst_ends_after_its_chunks_and_begins_anew_after_the_pause() {
+        let interval = Interval { period: SignedDuration::from_secs(900), chunks: 10 };
+        for (counted, last, now, place) in [
+            (0, None, 0, IntervalPlace::Now(10)),
+            (9, Some(0), 1, IntervalPlace::Now(1)),
+            (10, Some(0), 0, IntervalPlace::At(at(900))),
+            (10, Some(0), 899, IntervalPlace::At(at(900))),
+            (10, Some(0), 900, IntervalPlace::Now(10)),
+            (11, Some(0), 1, IntervalPlace::At(at(900))),
+            (4, Some(0), 900, IntervalPlace::Now(10)),
+            (4, Some(0), 899, IntervalPlace::Now(6)),
+            // The clock went back by an hour: the pause stays one period.
+            (10, Some(3_600), 0, IntervalPlace::At(at(900))),
+        ] {
+            let place_now = interval.place(counted, last.map(at), at(now));
+            assert_eq!(place_now, place, "{counted} chunks, last {last:?}, at {now}");
+        }
+    }
+
+    #[test]
+    fn the_spec_is_taken_as_written() {
+        let written = PacingSpec { max_chunks: Some(3), ..PacingSpec::default() };
+        let interval = Interval::of(&written, Priority::High);
+        assert_eq!(interval, Interval { period: SignedDuration::from_mins(15), chunks: 3 });
+        assert_eq!(Interval::of(&PacingSpec::default(), Priority::Low).chunks, 10);
+    }
+
+    #[test]
+    fn an_undisturbed_walk_pauses_after_every_burst() {
+        let interval = Interval { period: SignedDuration::from_secs(100), chunks: 3 };
+        let (mut now, mut counted, mut last, mut started) = (at(0), 0, None, Vec::new());
+        while started.len() < 9 {
+            match interval.place(counted, last, now) {
+                IntervalPlace::Now(_) => {
+                    started.push(now.duration_since(at(0)).as_secs());
+                    now = later(now, SignedDuration::from_secs(5));
+                    counted = interval.done_in_burst(counted, last, now) + 1;
+                    last = Some(now);
+                }
+                IntervalPlace::At(then) => now = then,
+            }
+        }
+        assert_eq!(started, [0, 5, 10, 115, 120, 125, 230, 235, 240]);
+    }
+}

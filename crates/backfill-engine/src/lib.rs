@@ -11,6 +11,7 @@ pub mod fingerprint;
 pub mod interval;
 pub mod model;
 mod numbers;
+pub mod plan;
 pub mod progress;
 pub mod retry;
 pub mod seen;

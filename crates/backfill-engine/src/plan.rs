@@ -195,3 +195,173 @@ pub fn put_off_for_points(
     let busy = estimate.duration_since(now).max(SignedDuration::ZERO);
     later(now, with_waits(busy, points, limits, floor, now)).max(estimate)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEFAULT: [Part; 3] = [Part::Reviews, Part::ReviewComments, Part::Comments];
+
+    fn now() -> Timestamp {
+        later(Timestamp::UNIX_EPOCH, SignedDuration::from_secs(1_700_000_000))
+    }
+
+    fn flat(size: i64) -> Connection<'static> {
+        Connection { size, inside: &[] }
+    }
+
+    fn of_pull_requests(size: i64, inside: &[Connection<'_>]) -> (i64, i64) {
+        let list = [Connection { size, inside }];
+        (points(requests(&list, 1)), nodes(&list, 1))
+    }
+
+    #[test]
+    fn githubs_own_example_costs_51_points() {
+        let issues = [Connection { size: 50, inside: &[flat(60)] }];
+        let repositories = [Connection { size: 100, inside: &issues }];
+        assert_eq!(requests(&repositories, 1), 5_101);
+        assert_eq!(points(requests(&repositories, 1)), 51);
+    }
+
+    #[test]
+    fn shapes_cost_what_was_worked_out_for_them() {
+        let c = [flat(10), flat(20), flat(20)];
+        let d = [flat(10), flat(20), flat(20), flat(5), flat(5), flat(5)];
+        let e = [&d[..], &[flat(30), flat(30)]].concat();
+        let comments = [flat(10)];
+        let replies = [flat(20)];
+        let f = [flat(10), flat(20), Connection { size: 10, inside: &comments }];
+        let g = [flat(10), flat(20), Connection { size: 20, inside: &replies }];
+        let h = [&c[..], &[Connection { size: 20, inside: &comments }]].concat();
+        // Points and nodes at 25, 50 and 100 pull requests a page.
+        for (shape, inside, costs, counts) in [
+            ("index", &[][..], [1, 1, 1], [25, 50, 100]),
+            ("C", &c, [1, 2, 3], [1_275, 2_550, 5_100]),
+            ("D", &d, [2, 3, 6], [1_650, 3_300, 6_600]),
+            ("E", &e, [2, 4, 8], [3_150, 6_300, 12_600]),
+            ("F", &f, [3, 7, 13], [3_525, 7_050, 14_100]),
+            ("G", &g, [6, 12, 23], [11_275, 22_550, 45_100]),
+            ("H", &h, [6, 12, 24], [6_775, 13_550, 27_100]),
+        ] {
+            for ((size, cost), count) in [25, 50, 100].into_iter().zip(costs).zip(counts) {
+                assert_eq!(of_pull_requests(size, inside), (cost, count), "{shape} at {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hundredth_is_rounded_and_never_nothing() {
+        for (requests, cost) in [(0, 1), (1, 1), (149, 1), (150, 2), (249, 2), (250, 3)] {
+            assert_eq!(points(requests), cost, "{requests} requests");
+        }
+    }
+
+    #[test]
+    fn the_list_and_the_threads_cost_what_they_ask_for() {
+        let all = Part::ALL;
+        for (size, parts, cost) in [
+            (1, &DEFAULT[..], 1),
+            (24, &DEFAULT, 1),
+            (25, &DEFAULT, 2),
+            (50, &DEFAULT, 3),
+            (100, &DEFAULT, 6),
+            (25, &all, 2),
+            (50, &all, 4),
+            (100, &[], 5),
+        ] {
+            assert_eq!(list_points(size, parts), cost, "{size} {parts:?}");
+        }
+        assert_eq!(threads_points(25), 13);
+        assert_eq!(threads_points(1), 1);
+        assert_eq!(chunk_points(25, &DEFAULT), 2 + threads_points(10));
+        assert_eq!(chunk_points(25, &[Part::Reviews]), list_points(25, &[Part::Reviews]));
+    }
+
+    fn facts(pull_requests: i64, size: i64, parts: &[Part]) -> PlanFacts<'_> {
+        PlanFacts {
+            pull_requests,
+            size,
+            parts,
+            list_seconds: Some(2.0),
+            limits: None,
+            floor: 500,
+            interval: None,
+        }
+    }
+
+    #[test]
+    fn a_plan_counts_pages_and_their_second_rounds() {
+        let plain = plan(&facts(100_000, 25, &[]), now());
+        // 1 - 0.99^25 = 22.2 % of 4,000 pages need a second round.
+        assert_eq!((plain.requests, plain.points), (4_000 + 889 + 2, 4_000 + 889 + 2));
+        let whole = plan(&facts(100_000, 25, &DEFAULT), now());
+        assert_eq!(whole.requests, 4_000 + 4_000 + 2);
+        assert_eq!(whole.points, 4_000 * 2 + 4_000 * 5 + 2);
+        for (pull_requests, pages) in [(0, 0), (1, 1), (25, 1), (26, 2), (50, 2)] {
+            let requests = plan(&facts(pull_requests, 25, &DEFAULT), now()).requests;
+            assert_eq!(requests, 2 * pages + 2, "{pull_requests} pull requests");
+        }
+        assert_eq!(plan(&facts(10, 0, &DEFAULT), now()).requests, 10 + 4 + 2, "a size of 1");
+    }
+
+    #[test]
+    fn measured_seconds_and_pauses_make_the_duration() {
+        let slow = PlanFacts { list_seconds: Some(4.0), ..facts(2_500, 25, &[]) };
+        let (quick, slow) = (plan(&facts(2_500, 25, &[]), now()), plan(&slow, now()));
+        // 100 pages, 2 s more each, at 45 response seconds a minute.
+        let more = (slow.duration - quick.duration).as_secs_f64();
+        assert!((more - 100.0 * 2.0 * 60.0 / 45.0).abs() < 1e-6, "{more}");
+
+        let interval = Some(Interval { period: SignedDuration::from_mins(30), chunks: 10 });
+        let paced = plan(&PlanFacts { interval, ..facts(2_500, 25, &[]) }, now());
+        assert_eq!(paced.duration - quick.duration, SignedDuration::from_mins(9 * 30));
+
+        let assumed = PlanFacts { list_seconds: None, ..facts(2_500, 25, &[]) };
+        let odd = PlanFacts { list_seconds: Some(f64::NAN), ..facts(2_500, 25, &[]) };
+        assert_eq!(plan(&assumed, now()), plan(&odd, now()));
+        assert!((assumed_seconds(25) - 2.7).abs() < 1e-9);
+    }
+
+    #[test]
+    fn points_are_had_window_by_window() {
+        let reset_at = Some(later(now(), SignedDuration::from_secs(600)));
+        let limits = RateLimit { limit: 5_000, remaining: 1_500, reset_at };
+        let busy = SignedDuration::from_secs(100);
+        for (points, seconds) in [
+            (0, 100),
+            (1_000, 100),
+            // One more than at hand: it must wait for the reset.
+            (1_001, 600),
+            (5_500, 600 + 81),
+            (5_501, 600 + 3_600),
+            (10_000, 600 + 3_600 + 45),
+            (10_001, 600 + 7_200),
+        ] {
+            let took = with_waits(busy, points, limits, 500, now());
+            assert_eq!(took.as_secs(), seconds, "{points} points");
+        }
+        let below_floor = RateLimit { remaining: 400, ..limits };
+        assert_eq!(with_waits(busy, 1, below_floor, 500, now()).as_secs(), 600 + 100);
+        let past = RateLimit { reset_at: Some(now()), remaining: 0, ..limits };
+        assert_eq!(with_waits(busy, 4_500, past, 500, now()), busy);
+        assert_eq!(with_waits(busy, 4_501, past, 500, now()).as_secs(), 3_600);
+        let long = SignedDuration::from_hours(9);
+        assert_eq!(with_waits(long, 5_500, limits, 500, now()).as_secs(), 9 * 3_600);
+        let nothing_left = with_waits(busy, 10, limits, 9_999, now());
+        assert!(nothing_left > SignedDuration::from_hours(9), "a point a window at best");
+    }
+
+    #[test]
+    fn an_estimate_is_put_off_until_the_points_are_there() {
+        let reset_at = Some(later(now(), SignedDuration::from_secs(600)));
+        let limits = RateLimit { limit: 5_000, remaining: 1_500, reset_at };
+        let soon = later(now(), SignedDuration::from_secs(100));
+        let end = |points_used| {
+            let end = put_off_for_points(soon, (100, 300), points_used, limits, 500, now());
+            end.duration_since(now()).as_secs()
+        };
+        assert_eq!(end(500), 100, "1,000 more points are at hand");
+        assert_eq!(end(501), 600);
+        assert_eq!(put_off_for_points(soon, (0, 0), 0, limits, 500, now()), soon);
+    }
+}

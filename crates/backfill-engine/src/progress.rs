@@ -60,3 +60,66 @@ pub fn estimated_completion(
     let seconds = seconds_between(started, now) * left / float(processed);
     Some(later(now, span(seconds).min(LONGEST_ESTIMATE)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        later(Timestamp::UNIX_EPOCH, SignedDuration::from_secs(1_700_000_000 + second))
+    }
+
+    #[test]
+    fn progress_reads_as_in_the_columns() {
+        for (processed, expected, words) in [
+            (41_250, Some(83_012), "41250/83012 (49%)"),
+            (25, Some(16_044), "25/16044 (0%)"),
+            (118, Some(118), "118/118 (100%)"),
+            (117, Some(118), "117/118 (99%)"),
+            (999_999, Some(1_000_000), "999999/1000000 (99%)"),
+            (120, Some(118), "120/118 (100%)"),
+            (118, None, "118/?"),
+            (0, Some(0), "0/0 (100%)"),
+            (0, Some(1), "0/1 (0%)"),
+        ] {
+            assert_eq!(text(processed, expected), words);
+        }
+        assert!(text(i64::MAX, Some(i64::MAX)).len() <= 64, "the schema's bound");
+    }
+
+    #[test]
+    fn times_and_spans_are_short() {
+        // 1,700,000,000 is 22:13:20 UTC.
+        assert_eq!(clock(at(0)), "22:13 UTC");
+        assert_eq!(clock(at(2 * 3_600)), "00:13 UTC");
+        for (seconds, words) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (90, "90s"),
+            (1_800, "30m"),
+            (21_600, "6h"),
+            (86_400, "1d"),
+            (90_000, "25h"),
+            (-5, "0s"),
+        ] {
+            assert_eq!(short(SignedDuration::from_secs(seconds)), words);
+        }
+        assert_eq!(of_secret("github", "0 of 5000 points"), "secret github: 0 of 5000 points");
+    }
+
+    #[test]
+    fn the_end_is_estimated_from_the_pace_so_far() {
+        let estimate = |processed, expected, now| {
+            estimated_completion(at(0), processed, expected, at(now))
+                .map(|end| end.duration_since(at(0)).as_secs())
+        };
+        assert_eq!(estimate(0, 100, 10), None);
+        assert_eq!(estimate(10, 100, 0), None);
+        assert_eq!(estimate(10, 100, -5), None);
+        assert_eq!(estimate(25, 100, 60), Some(240));
+        assert_eq!(estimate(100, 100, 60), Some(60));
+        assert_eq!(estimate(130, 100, 60), Some(60));
+        assert_eq!(estimate(1, i64::MAX, 60), Some(60 + 365 * 86_400));
+    }
+}

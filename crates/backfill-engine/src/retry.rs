@@ -52,3 +52,79 @@ pub fn next_look(
         Disposition::Bug => later(now, BUG_LOOK),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        later(Timestamp::UNIX_EPOCH, SignedDuration::from_secs(1_700_000_000))
+    }
+
+    fn seconds_until(at: Timestamp) -> f64 {
+        at.duration_since(now()).as_secs_f64()
+    }
+
+    #[test]
+    fn the_backoff_doubles_from_five_seconds_to_five_minutes() {
+        for (attempts, longest) in [
+            (-1, 5.0),
+            (0, 5.0),
+            (1, 5.0),
+            (2, 10.0),
+            (3, 20.0),
+            (6, 160.0),
+            (7, 300.0),
+            (8, 300.0),
+            (i64::MAX, 300.0),
+        ] {
+            for (fraction, part) in [(0.0, 0.5), (0.5, 0.75), (1.0, 1.0), (9.0, 1.0)] {
+                let wait = backoff(attempts, fraction).as_secs_f64();
+                assert!((wait - longest * part).abs() < 1e-6, "{attempts} {fraction}: {wait}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_kind_of_fault_has_its_own_look() {
+        let named = |seconds| Some(later(now(), SignedDuration::from_secs(seconds)));
+        for (disposition, not_before, seconds) in [
+            (Disposition::Transient, None, 10.0),
+            (Disposition::Transient, named(600), 600.0),
+            (Disposition::Transient, named(2), 2.0),
+            (Disposition::Transient, named(-50), 1.0),
+            (Disposition::Transient, named(3_599), 3_599.0),
+            (Disposition::Transient, named(90_000), 3_600.0),
+            (Disposition::Poison, None, 10.0),
+            (Disposition::Poison, named(30), 30.0),
+            (Disposition::UserFix, None, 60.0),
+            (Disposition::UserFix, named(600), 60.0),
+            (Disposition::Bug, None, 300.0),
+        ] {
+            let wait = seconds_until(next_look(disposition, 2, not_before, 1.0, now()));
+            assert!((wait - seconds).abs() < 1e-6, "{disposition:?} {not_before:?}: {wait}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_wait_is_bounded(
+            attempts in any::<i64>(),
+            fraction in any::<f64>(),
+            named in proptest::option::of(-1_000_000i64..1_000_000_000),
+        ) {
+            let at = named.map(|seconds| later(now(), SignedDuration::from_secs(seconds)));
+            for disposition in [
+                Disposition::Transient,
+                Disposition::UserFix,
+                Disposition::Poison,
+                Disposition::Bug,
+            ] {
+                let wait = seconds_until(next_look(disposition, attempts, at, fraction, now()));
+                prop_assert!((1.0..=3_600.0).contains(&wait), "{}", wait);
+            }
+        }
+    }
+}

@@ -27,3 +27,29 @@ impl Selection {
             && 100 * stored < i128::from(self.under_percent_stored) * total_wide
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_repositories_with_a_hole_are_selected() {
+        for (total, stored, active, selected) in [
+            (100, 0, false, false),
+            (101, 0, false, true),
+            (101, 80, false, true),
+            (101, 81, false, false),
+            (1_000, 799, false, true),
+            (1_000, 800, false, false),
+            (1_000, 1_200, false, false),
+            (1_000, 0, true, false),
+            (0, 0, false, false),
+            (i64::MAX, i64::MAX, false, false),
+        ] {
+            let rule = Selection::default();
+            assert_eq!(rule.selects(total, stored, active), selected, "{stored} of {total}");
+        }
+        let own = Selection { more_than_pull_requests: 10, under_percent_stored: 100 };
+        assert!(own.selects(11, 10, false) && !own.selects(11, 11, false));
+    }
+}
