@@ -1,1 +1,34 @@
-//! Placeholder.
+//! The one path to Postgres: named transactions over the tables of `migrations/`, and nothing else.
+//!
+//! A chunk is two transactions, [`Store::claim_chunk`] and [`Store::commit_chunk`], both guarded by
+//! the epoch of a [`Lease`]; everything a reconcile wants to know is one row, [`Store::find_state`].
+//! This crate must not know GitHub's API or Kubernetes' client; its callers never see SQL or sqlx.
+
+mod chunks;
+mod comments;
+mod commit;
+mod commits;
+mod connect;
+mod contributors;
+mod error;
+mod failures;
+mod files;
+mod leases;
+mod migrations;
+mod pull_requests;
+mod quarantine;
+mod repositories;
+mod reviews;
+mod rows;
+mod states;
+mod transaction;
+mod walks;
+
+pub use chunks::ChunkClaim;
+pub use commit::{ChunkCommit, Committed};
+pub use connect::{Options, Store};
+pub use error::Error;
+pub use failures::Failure;
+pub use leases::{Acquired, LEASE_SECONDS, Lease};
+pub use quarantine::Quarantined;
+pub use walks::BeginWalk;

@@ -1,0 +1,217 @@
+//! Transaction 2 of a chunk: everything it read, its row and the cursor, or nothing at all.
+//! Must not know GitHub: what is not in a pull request's `captured` was not asked for.
+
+use std::collections::BTreeMap;
+
+use backfill_engine::model::{BackfillState, Cursor, PullRequest, PullRequestNumber, Stage};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::chunks::ChunkClaim;
+use crate::connect::Store;
+use crate::error::Error;
+use crate::leases::{LEASE_SECONDS, Lease};
+use crate::quarantine::Quarantined;
+use crate::rows::{at, column, get};
+use crate::transaction::{Tx, retrying};
+use crate::{comments, commits, contributors, files, pull_requests, quarantine, reviews, states};
+
+/// What a chunk brings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChunkCommit {
+    /// Whole pull requests, in the order of the page.
+    pub pull_requests: Vec<PullRequest>,
+    /// Those of the page that are set aside.
+    pub quarantined: Vec<Quarantined>,
+    /// Those that GitHub no longer has.
+    pub gone: Vec<PullRequestNumber>,
+    /// Where the next page starts; `None` keeps the cursor. Ignored outside the walk.
+    pub end_cursor: Option<Cursor>,
+    /// `createdAt` of the oldest pull request of the page; `None` keeps what is stored.
+    pub back_to: Option<Timestamp>,
+    /// The stage from now on; `None` keeps it.
+    pub next_stage: Option<Stage>,
+    /// Page size of the next chunk.
+    pub chunk_size: i64,
+    /// Good, quick pages in a row at this size.
+    pub quick_pages: i64,
+    /// Chunks of the current pacing period, this one included.
+    pub period_chunks: i64,
+    /// Requests that the chunk cost.
+    pub api_calls: i64,
+    /// Points that the chunk cost.
+    pub points: i64,
+    /// Points left after it.
+    pub rate_limit_remaining: Option<i64>,
+}
+
+/// A chunk that is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Committed {
+    /// Pull requests whose row was really written.
+    pub written: i64,
+    /// Pull requests whose row was equal already.
+    pub unchanged: i64,
+    /// Rows written in the tables of children.
+    pub child_rows_written: i64,
+    /// The state after it.
+    pub state: BackfillState,
+}
+
+impl Store {
+    /// Stores a chunk and moves the cursor, in one transaction under the lease's epoch.
+    ///
+    /// [`Error::Fenced`]: another has taken over, nothing of it remains.
+    /// [`Error::OutcomeUnknown`]: acquire again and compare the cursor; never commit again.
+    pub async fn commit_chunk(
+        &self,
+        lease: &Lease,
+        claim: &ChunkClaim,
+        chunk: &ChunkCommit,
+    ) -> Result<Committed, Error> {
+        retrying(|| async move {
+            let mut tx = self.begin().await?;
+            let committed = write(&mut tx, lease, claim, chunk).await?;
+            tx.commit().await?;
+            Ok(committed)
+        })
+        .await
+    }
+}
+
+async fn write(
+    tx: &mut Tx,
+    lease: &Lease,
+    claim: &ChunkClaim,
+    chunk: &ChunkCommit,
+) -> Result<Committed, Error> {
+    let by_number: BTreeMap<PullRequestNumber, &PullRequest> =
+        chunk.pull_requests.iter().map(|it| (it.number, it)).collect();
+    let mut gone = chunk.gone.clone();
+    gone.retain(|number| !by_number.contains_key(number));
+    let rows: Vec<&PullRequest> = by_number.into_values().collect();
+    let (repository_id, host) = move_state(tx, lease, claim, chunk, &rows, &gone).await?;
+    contributors::upsert(tx, &host, &contributors::actors(&rows)).await?;
+    let written = pull_requests::upsert(tx, repository_id, &host, &rows).await?;
+    pull_requests::bury(tx, repository_id, &gone).await?;
+    let mut child_rows_written = reviews::replace(tx, repository_id, &host, &rows).await?;
+    child_rows_written += comments::replace(tx, repository_id, &host, &rows).await?;
+    child_rows_written += commits::replace(tx, repository_id, &host, &rows).await?;
+    child_rows_written += files::replace(tx, repository_id, &rows).await?;
+    quarantine::resolve(tx, repository_id, &rows, &gone).await?;
+    quarantine::insert(tx, repository_id, &chunk.quarantined).await?;
+    let unchanged = i64::try_from(rows.len()).unwrap_or(i64::MAX) - written;
+    complete_row(tx, lease, claim, chunk, [written, unchanged]).await?;
+    notify(tx, lease.state_id).await?;
+    let state = states::read(tx, lease.state_id).await?;
+    Ok(Committed { written, unchanged, child_rows_written, state })
+}
+
+/// The fence, the counters and the cursor. Counted before the rows change: how many of these pull
+/// requests are live already tells how many will be new, because nobody else writes them while we
+/// hold this row.
+async fn move_state(
+    tx: &mut Tx,
+    lease: &Lease,
+    claim: &ChunkClaim,
+    chunk: &ChunkCommit,
+    rows: &[&PullRequest],
+    gone: &[PullRequestNumber],
+) -> Result<(Uuid, String), Error> {
+    let is_walk = claim.stage == Stage::Walk;
+    let last = chunk.pull_requests.last().map(|it| it.number.get());
+    let query = tx
+        .query(MOVE_STATE)
+        .bind(lease.state_id)
+        .bind(lease.epoch.get())
+        .bind(is_walk)
+        .bind(column(rows, |row| row.number.get()))
+        .bind(column(&chunk.quarantined, |row| row.number.get()))
+        .bind(column(gone, |number| number.get()))
+        .bind(chunk.end_cursor.as_ref().map(Cursor::as_str))
+        .bind(last.or(chunk.quarantined.last().map(|it| it.number.get())))
+        .bind(chunk.back_to.map(at))
+        .bind(chunk.next_stage.map(Stage::as_str))
+        .bind(chunk.chunk_size)
+        .bind(chunk.quick_pages)
+        .bind(chunk.period_chunks)
+        .bind(chunk.points)
+        .bind(LEASE_SECONDS);
+    let row = tx.fetch_optional(query).await?.ok_or(Error::Fenced)?;
+    Ok((get(&row, "repository_id")?, get(&row, "host")?))
+}
+
+// Outside the walk only what is new counts as gone through: a re-read was counted by the walk.
+const MOVE_STATE: &str = "-- commit_chunk\n\
+    UPDATE progressive_backfill_state s SET \
+        processed_prs = s.processed_prs + CASE WHEN $3 \
+            THEN cardinality($4::bigint[]) + cardinality($5::bigint[]) \
+            ELSE cardinality($4::bigint[]) - (SELECT count(*) FROM pull_requests p \
+                WHERE p.repository_id = s.repository_id AND p.number = ANY($4::bigint[]) \
+                  AND p.deleted_at IS NULL) END, \
+        stored_prs = s.stored_prs + cardinality($4::bigint[]) - (SELECT count(*) \
+            FROM pull_requests p WHERE p.repository_id = s.repository_id \
+              AND p.number = ANY($4::bigint[] || $6::bigint[]) AND p.deleted_at IS NULL), \
+        last_processed_cursor = CASE WHEN $3 THEN COALESCE($7, s.last_processed_cursor) \
+            ELSE s.last_processed_cursor END, \
+        last_processed_pr_number = CASE WHEN $3 \
+            THEN COALESCE($8::bigint, s.last_processed_pr_number) \
+            ELSE s.last_processed_pr_number END, \
+        last_processed_at = now(), back_to = COALESCE($9::timestamptz, s.back_to), \
+        stage = COALESCE($10, s.stage), chunk_size = $11::bigint, quick_pages = $12::bigint, \
+        period_chunks = $13::bigint, points_used = s.points_used + $14::bigint, \
+        chunks_completed = s.chunks_completed + 1, consecutive_errors = 0, failed_attempts = 0, \
+        next_attempt_at = NULL, \
+        lease_expires_at = clock_timestamp() + make_interval(secs => $15::bigint), \
+        updated_at = now() \
+    FROM repositories r \
+    WHERE s.id = $1 AND s.lease_epoch = $2 AND r.id = s.repository_id \
+    RETURNING s.repository_id, r.host";
+
+/// The chunk's own row. The order of `pr_numbers` is the page's.
+async fn complete_row(
+    tx: &mut Tx,
+    lease: &Lease,
+    claim: &ChunkClaim,
+    chunk: &ChunkCommit,
+    [written, unchanged]: [i64; 2],
+) -> Result<(), Error> {
+    let mut numbers: Vec<i64> = Vec::new();
+    let page = chunk.pull_requests.iter().map(|it| it.number);
+    for number in page.chain(chunk.quarantined.iter().map(|it| it.number)) {
+        if !numbers.contains(&number.get()) {
+            numbers.push(number.get());
+        }
+    }
+    let query = tx
+        .query(COMPLETE_ROW)
+        .bind(claim.id)
+        .bind(lease.epoch.get())
+        .bind(numbers)
+        .bind(claim.stage == Stage::Walk)
+        .bind(chunk.end_cursor.as_ref().map(Cursor::as_str))
+        .bind(chunk.api_calls)
+        .bind(chunk.points)
+        .bind(chunk.rate_limit_remaining)
+        .bind(written)
+        .bind(unchanged);
+    match tx.execute(query).await? {
+        1 => Ok(()),
+        _ => Err(Error::Inconsistent(format!("chunk {} is not being processed", claim.number))),
+    }
+}
+
+const COMPLETE_ROW: &str = "-- complete_chunk_row\n\
+    UPDATE backfill_chunks SET status = 'completed', completed_at = clock_timestamp(), \
+        pr_numbers = $3::bigint[]::integer[], \
+        end_cursor = CASE WHEN $4 THEN COALESCE($5, first_cursor) END, \
+        api_calls_made = $6::bigint, points = $7::bigint, rate_limit_remaining = $8::bigint, \
+        prs_written = $9::bigint, prs_unchanged = $10::bigint \
+    WHERE id = $1 AND epoch = $2 AND status = 'processing'";
+
+/// Tells whoever listens, once the transaction is visible. A hint only: listeners read the tables.
+async fn notify(tx: &mut Tx, state_id: Uuid) -> Result<(), Error> {
+    let query = tx.query("-- notify\nSELECT pg_notify('backfill', $1)").bind(state_id.to_string());
+    tx.execute(query).await?;
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! The table `pull_request_commits`. Must not know the repository's own history.
+
+use std::collections::BTreeMap;
+
+use backfill_engine::model::{Commit, Part, PullRequest};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::rows::{at, column};
+use crate::transaction::Tx;
+
+/// Stores the commits of those pull requests that were read with them, and buries those that a
+/// force-push took away. Returns how many rows were really written.
+pub(crate) async fn replace(
+    tx: &mut Tx,
+    repository_id: Uuid,
+    host: &str,
+    pull_requests: &[&PullRequest],
+) -> Result<i64, Error> {
+    let whole: Vec<&PullRequest> =
+        pull_requests.iter().copied().filter(|it| it.captured.contains(&Part::Commits)).collect();
+    if whole.is_empty() {
+        return Ok(0);
+    }
+    let mut by_key: BTreeMap<(i64, &str), &Commit> = BTreeMap::new();
+    for pull_request in &whole {
+        for commit in &pull_request.commits {
+            by_key.insert((pull_request.number.get(), &commit.oid), commit);
+        }
+    }
+    let rows: Vec<(i64, &Commit)> =
+        by_key.into_iter().map(|((number, _), row)| (number, row)).collect();
+    let query = tx
+        .query(UPSERT)
+        .bind(repository_id)
+        .bind(host)
+        .bind(column(&rows, |(number, _)| *number))
+        .bind(column(&rows, |(_, row)| row.oid.as_str()))
+        .bind(column(&rows, |(_, row)| row.message.as_str()))
+        .bind(column(&rows, |(_, row)| row.authored_at.map(at)))
+        .bind(column(&rows, |(_, row)| row.author.as_ref().map(|actor| actor.github_id)));
+    let written = tx.execute(query).await?;
+    let query = tx
+        .query(BURY)
+        .bind(repository_id)
+        .bind(column(&whole, |it| it.number.get()))
+        .bind(column(&rows, |(number, _)| *number))
+        .bind(column(&rows, |(_, row)| row.oid.as_str()));
+    Ok(written + tx.execute(query).await?)
+}
+
+const UPSERT: &str = "-- upsert_pull_request_commits\n\
+    INSERT INTO pull_request_commits AS c (pull_request_id, oid, message, authored_at, author_id) \
+    SELECT parent.id, e.oid, e.message, e.authored_at, author.id \
+    FROM unnest($3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[]) \
+        AS e(number, oid, message, authored_at, author_github_id) \
+    JOIN pull_requests parent ON parent.repository_id = $1 AND parent.number = e.number \
+    LEFT JOIN contributors author ON author.host = $2 AND author.github_id = e.author_github_id \
+    ORDER BY e.number, e.oid \
+    ON CONFLICT (pull_request_id, oid) DO UPDATE SET \
+        message = excluded.message, authored_at = excluded.authored_at, \
+        author_id = excluded.author_id, stored_at = now(), deleted_at = NULL \
+    WHERE c.deleted_at IS NOT NULL OR (c.message, c.authored_at, c.author_id) IS DISTINCT FROM \
+        (excluded.message, excluded.authored_at, excluded.author_id)";
+
+const BURY: &str = "-- bury_pull_request_commits\n\
+    UPDATE pull_request_commits c SET deleted_at = now(), stored_at = now() \
+    FROM pull_requests parent \
+    WHERE parent.repository_id = $1 AND parent.number = ANY($2::bigint[]) \
+      AND c.pull_request_id = parent.id AND c.deleted_at IS NULL \
+      AND NOT EXISTS (SELECT 1 FROM unnest($3::bigint[], $4::text[]) AS seen(number, oid) \
+          WHERE seen.number = parent.number AND seen.oid = c.oid)";

@@ -1,0 +1,176 @@
+//! How the database is reached: URL, TLS, pools. Must not know any table.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
+
+use crate::error::Error;
+use crate::transaction::{Limits, Tx};
+
+/// The parameters a URL may carry. Others name files of this pod, or start-up options that
+/// PgBouncer refuses.
+const URL_PARAMETERS: [&str; 10] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+];
+
+/// What a [`Store`] is opened with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `postgres://user:password@host/database`. Without `sslmode` it is `verify-full`, unless the
+    /// host is this machine.
+    pub url: SecretString,
+    /// The schema that holds our tables.
+    pub schema: String,
+    /// Connections for chunks. Leases and health checks have two more of their own, so that
+    /// chunks cannot starve them.
+    pub max_connections: u32,
+    /// Bound of each statement.
+    pub statement_timeout: Duration,
+    /// Bound of each wait for a lock.
+    pub lock_timeout: Duration,
+    /// Bound of a transaction that says nothing.
+    pub idle_timeout: Duration,
+    /// Bound of the wait for a free connection.
+    pub acquire_timeout: Duration,
+    /// Who we are to other instances. Stable over restarts: the pod's uid, or a flag.
+    pub instance_id: String,
+    /// No pooler is in between, so statements may be prepared by name.
+    pub direct: bool,
+}
+
+impl Options {
+    /// The usual options for a URL and an instance.
+    pub fn new(url: SecretString, instance_id: impl Into<String>) -> Self {
+        Self {
+            url,
+            schema: "public".to_owned(),
+            max_connections: 10,
+            statement_timeout: Duration::from_secs(30),
+            lock_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(60),
+            acquire_timeout: Duration::from_secs(5),
+            instance_id: instance_id.into(),
+            direct: false,
+        }
+    }
+}
+
+/// The store: a handle that is cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    work: PgPool,
+    leases: PgPool,
+    pub(crate) limits: Limits,
+    pub(crate) schema: String,
+    pub(crate) instance_id: String,
+}
+
+impl Store {
+    /// Opens a store. No connection is made yet: a database that is down is no start-up failure.
+    pub fn connect(options: &Options) -> Result<Self, Error> {
+        let target = target(options.url.expose_secret(), options.direct)?;
+        if options.schema.is_empty() || options.schema.len() > 63 || options.schema.contains('\0') {
+            return Err(Error::Config("a schema's name has 1 to 63 bytes".to_owned()));
+        }
+        let pool = |connections: u32| {
+            PgPoolOptions::new()
+                .max_connections(connections.max(1))
+                .acquire_timeout(options.acquire_timeout)
+                .connect_lazy_with(target.clone())
+        };
+        Ok(Self {
+            work: pool(options.max_connections),
+            leases: pool(2),
+            limits: Limits {
+                search_path: format!("\"{}\", pg_temp", options.schema.replace('"', "\"\"")),
+                statement: options.statement_timeout,
+                lock: options.lock_timeout,
+                idle: options.idle_timeout,
+                prepare: options.direct,
+            },
+            schema: options.schema.clone(),
+            instance_id: options.instance_id.clone(),
+        })
+    }
+
+    /// Answers when Postgres does.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let mut tx = self.begin_small().await?;
+        let query = tx.query("-- ping\nSELECT 1");
+        tx.execute(query).await?;
+        tx.commit().await
+    }
+
+    /// Ends all connections.
+    pub async fn close(&self) {
+        self.work.close().await;
+        self.leases.close().await;
+    }
+
+    /// A transaction of the large pool.
+    pub(crate) async fn begin(&self) -> Result<Tx, Error> {
+        Tx::begin(&self.work, &self.limits).await
+    }
+
+    /// A transaction of the small pool: leases, health, and what a reconcile looks at.
+    pub(crate) async fn begin_small(&self) -> Result<Tx, Error> {
+        Tx::begin(&self.leases, &self.limits).await
+    }
+
+    /// A transaction with limits of its own, for migrations.
+    pub(crate) async fn begin_with(&self, limits: &Limits) -> Result<Tx, Error> {
+        Tx::begin(&self.work, limits).await
+    }
+}
+
+/// The URL as connect options, with TLS as strict as the host asks for.
+fn target(url: &str, direct: bool) -> Result<PgConnectOptions, Error> {
+    let parameters = parameters(url)?;
+    let target = PgConnectOptions::from_str(url).map_err(Error::from_driver)?;
+    let target = if parameters.iter().any(|name| name == "sslmode" || name == "ssl-mode") {
+        target
+    } else if is_this_machine(&target) {
+        target.ssl_mode(PgSslMode::Prefer)
+    } else {
+        target.ssl_mode(PgSslMode::VerifyFull)
+    };
+    let target = match target.get_application_name() {
+        Some(_) => target,
+        None => target.application_name("backfill-operator"),
+    };
+    Ok(target.statement_cache_capacity(if direct { 100 } else { 0 }))
+}
+
+/// The names of the URL's parameters, all of them known.
+fn parameters(url: &str) -> Result<Vec<String>, Error> {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let names = query.split('&').filter(|pair| !pair.is_empty());
+    names
+        .map(|pair| pair.split('=').next().unwrap_or_default())
+        .map(|name| match URL_PARAMETERS.contains(&name) {
+            true => Ok(name.to_owned()),
+            false => Err(Error::Config(format!("the parameter {name:?} is not supported"))),
+        })
+        .collect()
+}
+
+/// True for a unix socket and for loopback addresses.
+fn is_this_machine(target: &PgConnectOptions) -> bool {
+    let host = target.get_host().trim_start_matches('[').trim_end_matches(']');
+    target.get_socket().is_some()
+        || host == "localhost"
+        || host.starts_with('/')
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,84 @@
+//! The table `contributors`. Rows are keyed by host and GitHub's number, shared by all
+//! repositories and never deleted. Must not know what a contributor wrote.
+
+use std::collections::BTreeMap;
+
+use backfill_engine::model::{AccountType, Actor, PullRequest};
+
+use crate::error::Error;
+use crate::rows::column;
+use crate::transaction::Tx;
+
+/// Everybody who appears in these pull requests, once each, sorted by GitHub's number so that two
+/// transactions take the rows in the same order.
+pub(crate) fn actors<'a>(pull_requests: &[&'a PullRequest]) -> Vec<&'a Actor> {
+    let mut by_id = BTreeMap::new();
+    for pull_request in pull_requests {
+        let children = pull_request.reviews.iter().map(|review| &review.author);
+        let children =
+            children.chain(pull_request.review_comments.iter().map(|comment| &comment.author));
+        let children = children.chain(pull_request.comments.iter().map(|comment| &comment.author));
+        let children = children.chain(pull_request.commits.iter().map(|commit| &commit.author));
+        let own = [&pull_request.author, &pull_request.merged_by];
+        for actor in own.into_iter().chain(children).flatten() {
+            by_id.entry(actor.github_id).or_insert(actor);
+        }
+    }
+    by_id.into_values().collect()
+}
+
+/// Stores new and changed accounts. Equal ones are not even locked: a bot that writes everywhere
+/// would otherwise make all chunks wait for one another.
+pub(crate) async fn upsert(tx: &mut Tx, host: &str, actors: &[&Actor]) -> Result<i64, Error> {
+    if actors.is_empty() {
+        return Ok(0);
+    }
+    let query = tx
+        .query(UPSERT)
+        .bind(host)
+        .bind(column(actors, |actor| actor.github_id))
+        .bind(column(actors, |actor| actor.node_id.as_ref().map(|id| id.as_str())))
+        .bind(column(actors, |actor| actor.login.as_str()))
+        .bind(column(actors, |actor| actor.display_name.as_deref()))
+        .bind(column(actors, |actor| actor.avatar_url.as_deref()))
+        .bind(column(actors, |actor| actor.profile_url.as_deref()))
+        .bind(column(actors, |actor| account_word(actor.account_type)));
+    tx.execute(query).await
+}
+
+/// The word of the schema.
+fn account_word(account_type: AccountType) -> &'static str {
+    match account_type {
+        AccountType::User => "User",
+        AccountType::Bot => "Bot",
+        AccountType::Organization => "Organization",
+        AccountType::Mannequin => "Mannequin",
+    }
+}
+
+// What a reading does not tell (a bot has no display name, some fragments carry no avatar) is
+// kept, else two ways of seeing one account would rewrite it for ever.
+const UPSERT: &str = "-- upsert_contributors\n\
+    INSERT INTO contributors AS c (host, github_id, node_id, username, display_name, avatar_url, \
+        profile_url, account_type, is_bot) \
+    SELECT $1, e.github_id, e.node_id, e.username, e.display_name, e.avatar_url, e.profile_url, \
+        e.account_type, e.account_type = 'Bot' \
+    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
+            $8::text[]) \
+        AS e(github_id, node_id, username, display_name, avatar_url, profile_url, account_type) \
+    LEFT JOIN contributors known ON known.host = $1 AND known.github_id = e.github_id \
+    WHERE known.id IS NULL OR \
+        (known.node_id, known.username, known.display_name, known.avatar_url, \
+            known.profile_url, known.account_type) IS DISTINCT FROM \
+        (COALESCE(e.node_id, known.node_id), e.username, \
+            COALESCE(e.display_name, known.display_name), \
+            COALESCE(e.avatar_url, known.avatar_url), \
+            COALESCE(e.profile_url, known.profile_url), e.account_type) \
+    ORDER BY e.github_id \
+    ON CONFLICT (host, github_id) DO UPDATE SET \
+        node_id = COALESCE(excluded.node_id, c.node_id), username = excluded.username, \
+        display_name = COALESCE(excluded.display_name, c.display_name), \
+        avatar_url = COALESCE(excluded.avatar_url, c.avatar_url), \
+        profile_url = COALESCE(excluded.profile_url, c.profile_url), \
+        account_type = excluded.account_type, is_bot = excluded.is_bot, stored_at = now(), \
+        deleted_at = NULL";

@@ -1,0 +1,218 @@
+//! Everything that can go wrong between us and Postgres, one cause per variant.
+//! Must not know who called: what a cause means for an object is said by [`Error::reason`] only.
+
+use backfill_api::{Disposition, Reason};
+use backfill_engine::model::{ObjectRef, RepositoryName};
+use jiff::Timestamp;
+
+/// What the driver said, kept for logs. Its type stays private to this crate.
+type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// Why an operation on the store failed. Nothing of a failed operation remains, except after
+/// [`Error::OutcomeUnknown`].
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database URL or an option cannot be used.
+    #[error("the database URL cannot be used: {0}")]
+    Config(String),
+    /// No connection, or it broke before COMMIT was sent.
+    #[error("Postgres cannot be reached: {0}")]
+    Unavailable(#[source] Source),
+    /// The answer to a COMMIT was lost: acquire a new epoch and read the cursor.
+    #[error("the connection broke during COMMIT: {0}")]
+    OutcomeUnknown(#[source] Source),
+    /// Password, role or privileges are not enough (SQLSTATE 28, 3D000, 42501).
+    #[error("Postgres refuses access: {0}")]
+    AccessDenied(#[source] Source),
+    /// A replica, or a primary set read-only (25006).
+    #[error("Postgres is read-only")]
+    ReadOnly(#[source] Source),
+    /// No space left (53100).
+    #[error("Postgres has no space left")]
+    StorageFull(#[source] Source),
+    /// All connection slots are taken (53300).
+    #[error("Postgres takes no more connections")]
+    TooManyConnections(#[source] Source),
+    /// A statement, lock or idle timeout (57014, 55P03, 25P03, 25P04).
+    #[error("Postgres gave up waiting: {0}")]
+    Timeout(#[source] Source),
+    /// Lost against another transaction three times (40001).
+    #[error("a transaction lost against others")]
+    Serialization(#[source] Source),
+    /// Chosen as the victim of a deadlock three times (40P01).
+    #[error("a transaction was the victim of a deadlock")]
+    Deadlock(#[source] Source),
+    /// A table, column or function of ours is missing (42P01, 42703, 42883, 3F000).
+    #[error("the database lacks a migration ({0}); run `backfill-operator migrate`")]
+    NotMigrated(#[source] Source),
+    /// A table that we did not make stands where ours belongs.
+    #[error(
+        "schema {schema} already has a table {table} that this operator did not make; \
+         choose another --schema, or take it over with `backfill-operator import`"
+    )]
+    ForeignTable {
+        /// The schema asked for.
+        schema: String,
+        /// The first such table.
+        table: String,
+    },
+    /// A migration failed, or was changed after it had run.
+    #[error("migration {version} failed: {message}")]
+    Migration {
+        /// Number of the migration; 0 for what runs after all of them.
+        version: i64,
+        /// What went wrong.
+        message: String,
+        /// The driver's error, where there is one.
+        #[source]
+        source: Option<Source>,
+    },
+    /// Another holder has a newer epoch: everything was rolled back.
+    #[error("another instance has taken the lease over")]
+    Fenced,
+    /// Another holder's lease has not run out.
+    #[error("{holder} holds the lease until {until}")]
+    LeaseHeld {
+        /// Instance id of the holder.
+        holder: String,
+        /// When the lease runs out, by the database's clock.
+        until: Timestamp,
+    },
+    /// Another unfinished object owns the repository.
+    #[error("{}/{} already captures this repository", owner.namespace, owner.name)]
+    Claimed {
+        /// The object that owns it.
+        owner: ObjectRef,
+    },
+    /// The name belongs to another repository than the stored one.
+    #[error("{name} is stored as another repository than the one that now has the name")]
+    RepositoryReplaced {
+        /// The name both have had.
+        name: RepositoryName,
+    },
+    /// Postgres refused a value or a constraint was violated (SQLSTATE 21, 22, 23).
+    #[error("Postgres refused a row: {0}")]
+    Refused(#[source] Source),
+    /// A row that cannot be, or a row that is missing.
+    #[error("the database holds what it cannot: {0}")]
+    Inconsistent(String),
+    /// Any other SQLSTATE.
+    #[error("Postgres answers {code}: {source}")]
+    Unexpected {
+        /// The SQLSTATE.
+        code: String,
+        /// What the server said.
+        #[source]
+        source: Source,
+    },
+}
+
+impl Error {
+    /// The word it is published under.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Config(_) => Reason::SpecInvalid,
+            Self::Unavailable(_)
+            | Self::OutcomeUnknown(_)
+            | Self::AccessDenied(_)
+            | Self::TooManyConnections(_)
+            | Self::Timeout(_) => Reason::StoreUnavailable,
+            Self::ReadOnly(_) => Reason::StoreReadOnly,
+            Self::StorageFull(_) => Reason::StorageFull,
+            Self::Serialization(_) | Self::Deadlock(_) => Reason::StoreConflict,
+            Self::NotMigrated(_) | Self::ForeignTable { .. } => Reason::StoreNotMigrated,
+            Self::Fenced => Reason::Fenced,
+            Self::LeaseHeld { .. } => Reason::LeaseHeld,
+            Self::Claimed { .. } => Reason::RepositoryClaimed,
+            Self::RepositoryReplaced { .. } => Reason::RepositoryReplaced,
+            Self::Migration { .. }
+            | Self::Refused(_)
+            | Self::Inconsistent(_)
+            | Self::Unexpected { .. } => Reason::InternalError,
+        }
+    }
+
+    /// How soon it is worth another look.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Unavailable(_)
+            | Self::OutcomeUnknown(_)
+            | Self::AccessDenied(_)
+            | Self::TooManyConnections(_)
+            | Self::Timeout(_)
+            | Self::ReadOnly(_)
+            | Self::StorageFull(_)
+            | Self::Serialization(_)
+            | Self::Deadlock(_)
+            | Self::Fenced
+            | Self::LeaseHeld { .. } => Disposition::Transient,
+            Self::Config(_)
+            | Self::NotMigrated(_)
+            | Self::ForeignTable { .. }
+            | Self::Claimed { .. }
+            | Self::RepositoryReplaced { .. } => Disposition::UserFix,
+            Self::Migration { .. }
+            | Self::Refused(_)
+            | Self::Inconsistent(_)
+            | Self::Unexpected { .. } => Disposition::Bug,
+        }
+    }
+
+    /// True when the same transaction may simply be tried again: it was rolled back because of
+    /// another one.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Serialization(_) | Self::Deadlock(_))
+    }
+
+    /// What the driver's error means before COMMIT was sent.
+    pub(crate) fn from_driver(error: sqlx::Error) -> Self {
+        let code = match &error {
+            sqlx::Error::Database(database) => database.code().map(|code| code.into_owned()),
+            sqlx::Error::Configuration(source) => return Self::Config(source.to_string()),
+            sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::Encode(_)
+            | sqlx::Error::RowNotFound
+            | sqlx::Error::TypeNotFound { .. } => return Self::Inconsistent(error.to_string()),
+            _ => None,
+        };
+        match code {
+            Some(code) => Self::from_sqlstate(&code, Box::new(error)),
+            None => Self::Unavailable(Box::new(error)),
+        }
+    }
+
+    /// What the driver's error to a COMMIT means. Only a server that says that it rolled back is
+    /// believed; after anything else the outcome is unknown.
+    pub(crate) fn from_commit(error: sqlx::Error) -> Self {
+        let rolled_back = match &error {
+            sqlx::Error::Database(database) => {
+                database.code().is_some_and(|code| code.starts_with("40") || code.starts_with("23"))
+            }
+            _ => false,
+        };
+        if rolled_back { Self::from_driver(error) } else { Self::OutcomeUnknown(Box::new(error)) }
+    }
+
+    /// The table of <https://www.postgresql.org/docs/current/errcodes-appendix.html> as far as it
+    /// matters here.
+    fn from_sqlstate(code: &str, source: Source) -> Self {
+        match code {
+            "25006" => Self::ReadOnly(source),
+            "53100" => Self::StorageFull(source),
+            "53300" => Self::TooManyConnections(source),
+            "57014" | "55P03" | "25P03" | "25P04" | "57P05" => Self::Timeout(source),
+            "40001" => Self::Serialization(source),
+            "40P01" => Self::Deadlock(source),
+            "42501" | "3D000" => Self::AccessDenied(source),
+            "42P01" | "42703" | "42883" | "3F000" => Self::NotMigrated(source),
+            _ => match code.get(..2) {
+                Some("08" | "53" | "57" | "58") => Self::Unavailable(source),
+                Some("28") => Self::AccessDenied(source),
+                Some("21" | "22" | "23") => Self::Refused(source),
+                _ => Self::Unexpected { code: code.to_owned(), source },
+            },
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The table `pull_request_files`. Must not know what is inside a file.
+
+use std::collections::BTreeMap;
+
+use backfill_engine::model::{ChangedFile, Part, PullRequest};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::rows::column;
+use crate::transaction::Tx;
+
+/// Stores the files of those pull requests that were read with them, and buries those that are no
+/// longer changed. Returns how many rows were really written.
+pub(crate) async fn replace(
+    tx: &mut Tx,
+    repository_id: Uuid,
+    pull_requests: &[&PullRequest],
+) -> Result<i64, Error> {
+    let whole: Vec<&PullRequest> =
+        pull_requests.iter().copied().filter(|it| it.captured.contains(&Part::Files)).collect();
+    if whole.is_empty() {
+        return Ok(0);
+    }
+    let mut by_key: BTreeMap<(i64, &str), &ChangedFile> = BTreeMap::new();
+    for pull_request in &whole {
+        for file in &pull_request.files {
+            by_key.insert((pull_request.number.get(), &file.path), file);
+        }
+    }
+    let rows: Vec<(i64, &ChangedFile)> =
+        by_key.into_iter().map(|((number, _), row)| (number, row)).collect();
+    let query = tx
+        .query(UPSERT)
+        .bind(repository_id)
+        .bind(column(&rows, |(number, _)| *number))
+        .bind(column(&rows, |(_, row)| row.path.as_str()))
+        .bind(column(&rows, |(_, row)| row.additions))
+        .bind(column(&rows, |(_, row)| row.deletions))
+        .bind(column(&rows, |(_, row)| row.change_type.as_str()));
+    let written = tx.execute(query).await?;
+    let query = tx
+        .query(BURY)
+        .bind(repository_id)
+        .bind(column(&whole, |it| it.number.get()))
+        .bind(column(&rows, |(number, _)| *number))
+        .bind(column(&rows, |(_, row)| row.path.as_str()));
+    Ok(written + tx.execute(query).await?)
+}
+
+const UPSERT: &str = "-- upsert_pull_request_files\n\
+    INSERT INTO pull_request_files AS f (pull_request_id, path, additions, deletions, change_type) \
+    SELECT parent.id, e.path, e.additions, e.deletions, e.change_type \
+    FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[]) \
+        AS e(number, path, additions, deletions, change_type) \
+    JOIN pull_requests parent ON parent.repository_id = $1 AND parent.number = e.number \
+    ORDER BY e.number, e.path \
+    ON CONFLICT (pull_request_id, hashtextextended(path, 0)) DO UPDATE SET \
+        path = excluded.path, additions = excluded.additions, deletions = excluded.deletions, \
+        change_type = excluded.change_type, stored_at = now(), deleted_at = NULL \
+    WHERE f.deleted_at IS NOT NULL OR (f.path, f.additions, f.deletions, f.change_type) \
+        IS DISTINCT FROM \
+        (excluded.path, excluded.additions, excluded.deletions, excluded.change_type)";
+
+const BURY: &str = "-- bury_pull_request_files\n\
+    UPDATE pull_request_files f SET deleted_at = now(), stored_at = now() \
+    FROM pull_requests parent \
+    WHERE parent.repository_id = $1 AND parent.number = ANY($2::bigint[]) \
+      AND f.pull_request_id = parent.id AND f.deleted_at IS NULL \
+      AND NOT EXISTS (SELECT 1 FROM unnest($3::bigint[], $4::text[]) AS seen(number, path) \
+          WHERE seen.number = parent.number AND seen.path = f.path)";

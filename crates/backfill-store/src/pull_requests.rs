@@ -1,0 +1,155 @@
+//! The table `pull_requests`. Must not know their children.
+
+use backfill_engine::model::{Actor, PullRequest, PullRequestNumber};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::rows::{at, column, texts};
+use crate::transaction::Tx;
+
+/// The mapping that writes these rows. Raise it when a column is filled differently: rows of an
+/// older version are then rewritten although GitHub changed nothing.
+const FIELDS_VERSION: i32 = 1;
+
+/// Stores pull requests, sorted by number and without doubles, and returns how many rows were
+/// really written.
+pub(crate) async fn upsert(
+    tx: &mut Tx,
+    repository_id: Uuid,
+    host: &str,
+    rows: &[&PullRequest],
+) -> Result<i64, Error> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let query = tx
+        .query(UPSERT)
+        .bind(repository_id)
+        .bind(host)
+        .bind(FIELDS_VERSION)
+        .bind(column(rows, |row| row.github_id))
+        .bind(column(rows, |row| row.node_id.as_str()))
+        .bind(column(rows, |row| row.number.get()))
+        .bind(column(rows, |row| row.title.as_str()))
+        .bind(column(rows, |row| row.body.as_str()))
+        .bind(column(rows, |row| if row.is_open { "open" } else { "closed" }))
+        .bind(column(rows, |row| row.author.as_ref().map(github_id)))
+        .bind(column(rows, |row| row.author_association.as_deref()))
+        .bind(column(rows, |row| row.base_branch.as_str()))
+        .bind(column(rows, |row| row.head_branch.as_str()))
+        .bind(column(rows, |row| row.base_sha.as_deref()))
+        .bind(column(rows, |row| row.head_sha.as_str()))
+        .bind(column(rows, |row| row.merge_commit_sha.as_deref()))
+        .bind(column(rows, |row| row.head_repository.as_ref().map(|name| name.as_str())))
+        .bind(column(rows, |row| row.is_draft))
+        .bind(column(rows, |row| row.is_merged))
+        .bind(column(rows, |row| row.merged_by.as_ref().map(github_id)))
+        .bind(column(rows, |row| at(row.created_at)))
+        .bind(column(rows, |row| at(row.updated_at)))
+        .bind(column(rows, |row| row.closed_at.map(at)))
+        .bind(column(rows, |row| row.merged_at.map(at)))
+        .bind(column(rows, |row| row.additions))
+        .bind(column(rows, |row| row.deletions))
+        .bind(column(rows, |row| row.changed_files))
+        .bind(column(rows, |row| row.commit_count))
+        .bind(column(rows, |row| row.review_count))
+        .bind(column(rows, |row| row.comment_count))
+        .bind(column(rows, |row| row.milestone.as_deref()))
+        .bind(column(rows, |row| texts(row.labels.iter().map(String::as_str))))
+        .bind(column(rows, |row| texts(row.assignees.iter().map(String::as_str))))
+        .bind(column(rows, |row| row.html_url.as_str()))
+        .bind(column(rows, |row| texts(row.captured.iter().map(|part| part.as_str()))));
+    tx.execute(query).await
+}
+
+/// Marks those that GitHub no longer has.
+pub(crate) async fn bury(
+    tx: &mut Tx,
+    repository_id: Uuid,
+    gone: &[PullRequestNumber],
+) -> Result<i64, Error> {
+    if gone.is_empty() {
+        return Ok(0);
+    }
+    let query = tx
+        .query(
+            "-- bury_pull_requests\n\
+             UPDATE pull_requests SET deleted_at = now(), stored_at = now() \
+             WHERE repository_id = $1 AND number = ANY($2::bigint[]) AND deleted_at IS NULL",
+        )
+        .bind(repository_id)
+        .bind(column(gone, |number| number.get()));
+    tx.execute(query).await
+}
+
+fn github_id(actor: &Actor) -> i64 {
+    actor.github_id
+}
+
+// captured only grows: a reduced read does not make an earlier, whole read incomplete. content_hash
+// goes with the text it was made of, so that a changed text is embedded again.
+const UPSERT: &str = "-- upsert_pull_requests\n\
+    INSERT INTO pull_requests AS p (repository_id, fields_version, github_id, node_id, number, \
+        title, body, state, author_id, author_association, base_branch, head_branch, base_sha, \
+        head_sha, merge_commit_sha, head_repository, draft, merged, merged_by_id, created_at, \
+        updated_at, closed_at, merged_at, additions, deletions, changed_files, commits, \
+        review_count, comment_count, milestone, labels, assignees, html_url, captured) \
+    SELECT $1, $3, e.github_id, e.node_id, e.number, e.title, e.body, e.state, author.id, \
+        e.author_association, e.base_branch, e.head_branch, e.base_sha, e.head_sha, \
+        e.merge_commit_sha, e.head_repository, e.draft, e.merged, merger.id, e.created_at, \
+        e.updated_at, e.closed_at, e.merged_at, e.additions, e.deletions, e.changed_files, \
+        e.commits, e.review_count, e.comment_count, e.milestone, \
+        ARRAY(SELECT jsonb_array_elements_text(e.labels)), \
+        ARRAY(SELECT jsonb_array_elements_text(e.assignees)), e.html_url, \
+        ARRAY(SELECT DISTINCT part FROM jsonb_array_elements_text(e.captured) part ORDER BY part) \
+    FROM unnest($4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], \
+            $10::bigint[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], \
+            $16::text[], $17::text[], $18::boolean[], $19::boolean[], $20::bigint[], \
+            $21::timestamptz[], $22::timestamptz[], $23::timestamptz[], $24::timestamptz[], \
+            $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[], \
+            $30::bigint[], $31::text[], $32::jsonb[], $33::jsonb[], $34::text[], $35::jsonb[]) \
+        AS e(github_id, node_id, number, title, body, state, author_github_id, \
+            author_association, base_branch, head_branch, base_sha, head_sha, merge_commit_sha, \
+            head_repository, draft, merged, merger_github_id, created_at, updated_at, closed_at, \
+            merged_at, additions, deletions, changed_files, commits, review_count, \
+            comment_count, milestone, labels, assignees, html_url, captured) \
+    LEFT JOIN contributors author ON author.host = $2 AND author.github_id = e.author_github_id \
+    LEFT JOIN contributors merger ON merger.host = $2 AND merger.github_id = e.merger_github_id \
+    ORDER BY e.number \
+    ON CONFLICT (repository_id, number) DO UPDATE SET \
+        fields_version = excluded.fields_version, github_id = excluded.github_id, \
+        node_id = excluded.node_id, title = excluded.title, body = excluded.body, \
+        state = excluded.state, author_id = excluded.author_id, \
+        author_association = excluded.author_association, base_branch = excluded.base_branch, \
+        head_branch = excluded.head_branch, base_sha = excluded.base_sha, \
+        head_sha = excluded.head_sha, merge_commit_sha = excluded.merge_commit_sha, \
+        head_repository = excluded.head_repository, draft = excluded.draft, \
+        merged = excluded.merged, merged_by_id = excluded.merged_by_id, \
+        created_at = excluded.created_at, updated_at = excluded.updated_at, \
+        closed_at = excluded.closed_at, merged_at = excluded.merged_at, \
+        additions = excluded.additions, deletions = excluded.deletions, \
+        changed_files = excluded.changed_files, commits = excluded.commits, \
+        review_count = excluded.review_count, comment_count = excluded.comment_count, \
+        milestone = excluded.milestone, labels = excluded.labels, \
+        assignees = excluded.assignees, html_url = excluded.html_url, \
+        captured = ARRAY(SELECT DISTINCT part FROM unnest(p.captured || excluded.captured) part \
+            ORDER BY part), \
+        content_hash = CASE WHEN (p.title, p.body) IS DISTINCT FROM \
+            (excluded.title, excluded.body) THEN NULL ELSE p.content_hash END, \
+        stored_at = now(), deleted_at = NULL \
+    WHERE p.deleted_at IS NOT NULL OR NOT excluded.captured <@ p.captured OR \
+        (p.fields_version, p.github_id, p.node_id, p.title, p.body, p.state, p.author_id, \
+            p.author_association, p.base_branch, p.head_branch, p.base_sha, p.head_sha, \
+            p.merge_commit_sha, p.head_repository, p.draft, p.merged, p.merged_by_id, \
+            p.created_at, p.updated_at, p.closed_at, p.merged_at, p.additions, p.deletions, \
+            p.changed_files, p.commits, p.review_count, p.comment_count, p.milestone, p.labels, \
+            p.assignees, p.html_url) IS DISTINCT FROM \
+        (excluded.fields_version, excluded.github_id, excluded.node_id, excluded.title, \
+            excluded.body, excluded.state, excluded.author_id, excluded.author_association, \
+            excluded.base_branch, excluded.head_branch, excluded.base_sha, excluded.head_sha, \
+            excluded.merge_commit_sha, excluded.head_repository, excluded.draft, \
+            excluded.merged, excluded.merged_by_id, excluded.created_at, excluded.updated_at, \
+            excluded.closed_at, excluded.merged_at, excluded.additions, excluded.deletions, \
+            excluded.changed_files, excluded.commits, excluded.review_count, \
+            excluded.comment_count, excluded.milestone, excluded.labels, excluded.assignees, \
+            excluded.html_url)";

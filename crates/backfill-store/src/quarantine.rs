@@ -1,0 +1,123 @@
+//! The table `quarantined_pull_requests`: attempts on those that fail even alone, and those set
+//! aside. Must not know when an attempt counts; the engine decides.
+
+use backfill_api::Reason;
+use backfill_engine::model::{NodeId, PullRequest, PullRequestNumber};
+use uuid::Uuid;
+
+use crate::connect::Store;
+use crate::error::Error;
+use crate::rows::{column, get};
+use crate::transaction::Tx;
+
+/// A pull request that is set aside, so that the others may go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Its number.
+    pub number: PullRequestNumber,
+    /// Its node id, where the light list gave one.
+    pub node_id: Option<NodeId>,
+    /// Why.
+    pub reason: Reason,
+    /// For people.
+    pub message: String,
+    /// How often it was tried.
+    pub attempts: i64,
+}
+
+impl Store {
+    /// Counts one more failed attempt on a pull request and returns how many there are. One that
+    /// was stored in between starts anew.
+    pub async fn note_attempt(
+        &self,
+        repository_id: Uuid,
+        number: PullRequestNumber,
+        node_id: Option<&NodeId>,
+        reason: Reason,
+        message: &str,
+    ) -> Result<i64, Error> {
+        let mut tx = self.begin().await?;
+        let query = tx
+            .query(
+                "-- note_attempt\n\
+                 INSERT INTO quarantined_pull_requests AS q \
+                     (repository_id, number, node_id, reason, message) \
+                 VALUES ($1, $2::bigint, $3, $4, $5) \
+                 ON CONFLICT (repository_id, number) DO UPDATE SET \
+                     node_id = COALESCE(excluded.node_id, q.node_id), reason = excluded.reason, \
+                     message = excluded.message, last_seen_at = now(), \
+                     attempts = CASE WHEN q.resolved_at IS NULL THEN q.attempts + 1 ELSE 1 END, \
+                     first_seen_at = CASE WHEN q.resolved_at IS NULL THEN q.first_seen_at \
+                         ELSE now() END, \
+                     quarantined_at = CASE WHEN q.resolved_at IS NULL THEN q.quarantined_at END, \
+                     resolved_at = NULL \
+                 RETURNING attempts::bigint AS attempts",
+            )
+            .bind(repository_id)
+            .bind(number.get())
+            .bind(node_id.map(NodeId::as_str))
+            .bind(reason.as_str())
+            .bind(message);
+        let attempts = get(&tx.fetch_one(query).await?, "attempts")?;
+        tx.commit().await?;
+        Ok(attempts)
+    }
+}
+
+/// Sets pull requests aside.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    repository_id: Uuid,
+    rows: &[Quarantined],
+) -> Result<(), Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let query = tx
+        .query(
+            "-- quarantine_pull_requests\n\
+             INSERT INTO quarantined_pull_requests AS q \
+                 (repository_id, number, node_id, reason, message, attempts, quarantined_at) \
+             SELECT DISTINCT ON (e.number) $1, e.number, e.node_id, e.reason, e.message, \
+                 e.attempts, now() \
+             FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[]) \
+                 AS e(number, node_id, reason, message, attempts) \
+             ORDER BY e.number \
+             ON CONFLICT (repository_id, number) DO UPDATE SET \
+                 node_id = COALESCE(excluded.node_id, q.node_id), reason = excluded.reason, \
+                 message = excluded.message, attempts = excluded.attempts, \
+                 last_seen_at = now(), quarantined_at = now(), resolved_at = NULL",
+        )
+        .bind(repository_id)
+        .bind(column(rows, |row| row.number.get()))
+        .bind(column(rows, |row| row.node_id.as_ref().map(|id| id.as_str())))
+        .bind(column(rows, |row| row.reason.as_str()))
+        .bind(column(rows, |row| row.message.as_str()))
+        .bind(column(rows, |row| row.attempts));
+    tx.execute(query).await?;
+    Ok(())
+}
+
+/// What is stored, or gone from GitHub, is no longer set aside.
+pub(crate) async fn resolve(
+    tx: &mut Tx,
+    repository_id: Uuid,
+    stored: &[&PullRequest],
+    gone: &[PullRequestNumber],
+) -> Result<(), Error> {
+    let mut numbers = column(stored, |row| row.number.get());
+    numbers.extend(gone.iter().map(|number| number.get()));
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let query = tx
+        .query(
+            "-- resolve_quarantine\n\
+             UPDATE quarantined_pull_requests SET resolved_at = now() \
+             WHERE repository_id = $1 AND number = ANY($2::bigint[]) AND resolved_at IS NULL",
+        )
+        .bind(repository_id)
+        .bind(numbers);
+    tx.execute(query).await?;
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! One transaction: its limits set by `SET LOCAL`, its statements unnamed, its COMMIT told apart
+//! from everything before. Must not know any table.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgArguments, PgPool, PgRow, Postgres};
+
+use crate::error::Error;
+
+/// A statement with its arguments.
+pub(crate) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
+
+/// What every transaction starts with. Start-up options and session settings would not survive a
+/// transaction pooler.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// Our schema, then `pg_temp`: what others left in `public` is never found by name.
+    pub(crate) search_path: String,
+    pub(crate) statement: Duration,
+    pub(crate) lock: Duration,
+    pub(crate) idle: Duration,
+    /// Statements are prepared by name.
+    pub(crate) prepare: bool,
+}
+
+/// An open transaction. Dropped without [`Tx::commit`] it rolls back.
+pub(crate) struct Tx {
+    inner: sqlx::Transaction<'static, Postgres>,
+    prepare: bool,
+}
+
+impl Tx {
+    /// Takes a connection and opens a transaction under these limits.
+    pub(crate) async fn begin(pool: &PgPool, limits: &Limits) -> Result<Self, Error> {
+        let inner = pool.begin().await.map_err(Error::from_driver)?;
+        let mut tx = Self { inner, prepare: limits.prepare };
+        let milliseconds = |limit: Duration| limit.as_millis().to_string();
+        let query = tx
+            .query(
+                "-- begin_transaction\n\
+                 SELECT pg_catalog.set_config('search_path', $1, true), \
+                 pg_catalog.set_config('statement_timeout', $2, true), \
+                 pg_catalog.set_config('lock_timeout', $3, true), \
+                 pg_catalog.set_config('idle_in_transaction_session_timeout', $4, true)",
+            )
+            .bind(&limits.search_path)
+            .bind(milliseconds(limits.statement))
+            .bind(milliseconds(limits.lock))
+            .bind(milliseconds(limits.idle));
+        tx.execute(query).await?;
+        Ok(tx)
+    }
+
+    /// A statement of constant text. Unnamed unless the server is known to be direct: a named one
+    /// would be missing on the next server connection of a pooler.
+    pub(crate) fn query(&self, text: &'static str) -> Query {
+        sqlx::query(text).persistent(self.prepare)
+    }
+
+    /// Runs several statements of constant text, without arguments.
+    pub(crate) async fn run_script(&mut self, script: sqlx::SqlStr) -> Result<(), Error> {
+        sqlx::raw_sql(script)
+            .execute(&mut *self.inner)
+            .await
+            .map(|_| ())
+            .map_err(Error::from_driver)
+    }
+
+    /// How many rows it touched.
+    pub(crate) async fn execute(&mut self, query: Query) -> Result<i64, Error> {
+        let outcome = query.execute(&mut *self.inner).await.map_err(Error::from_driver)?;
+        i64::try_from(outcome.rows_affected())
+            .map_err(|_| Error::Inconsistent("a statement touched too many rows".to_owned()))
+    }
+
+    /// All rows.
+    pub(crate) async fn fetch_all(&mut self, query: Query) -> Result<Vec<PgRow>, Error> {
+        query.fetch_all(&mut *self.inner).await.map_err(Error::from_driver)
+    }
+
+    /// The one row there must be.
+    pub(crate) async fn fetch_one(&mut self, query: Query) -> Result<PgRow, Error> {
+        query.fetch_one(&mut *self.inner).await.map_err(Error::from_driver)
+    }
+
+    /// The row, if there is one.
+    pub(crate) async fn fetch_optional(&mut self, query: Query) -> Result<Option<PgRow>, Error> {
+        query.fetch_optional(&mut *self.inner).await.map_err(Error::from_driver)
+    }
+
+    /// Commits. An answer that is lost leaves the outcome unknown, which no retry may settle.
+    pub(crate) async fn commit(self) -> Result<(), Error> {
+        self.inner.commit().await.map_err(Error::from_commit)
+    }
+}
+
+/// Runs a transaction again when it lost against another one: three times at most.
+pub(crate) async fn retrying<T, F, Fut>(mut attempt: F) -> Result<T, Error>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, Error>>,
+{
+    for wait_ms in [20, 100] {
+        match attempt().await {
+            Err(error) if error.is_conflict() => {
+                tracing::debug!(%error, wait_ms, "transaction lost, again");
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+    attempt().await
+}

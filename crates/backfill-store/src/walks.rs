@@ -1,0 +1,136 @@
+//! Begins a walk: the repository's row and the state row, in one transaction. Must not know
+//! chunks or leases beyond the epoch that fences a running one.
+
+use std::collections::BTreeMap;
+
+use backfill_api::Part;
+use backfill_engine::model::{BackfillState, ObjectRef, Repository, WalkBounds};
+use uuid::Uuid;
+
+use crate::connect::Store;
+use crate::error::Error;
+use crate::rows::{At, at, column, get};
+use crate::transaction::{Tx, retrying};
+use crate::{repositories, states};
+
+/// What a walk is begun with.
+#[derive(Clone, Debug)]
+pub struct BeginWalk<'a> {
+    /// The repository as GitHub has it now.
+    pub repository: &'a Repository,
+    /// Its host.
+    pub host: &'a str,
+    /// The object that wants the walk.
+    pub owner: &'a ObjectRef,
+    /// What the walk covers.
+    pub bounds: &'a WalkBounds,
+    /// Fingerprint of what the walk covers.
+    pub fingerprint: &'a str,
+    /// Value of the `requested-at` annotation that this answers; `None` keeps what is stored.
+    pub handled_requested_at: Option<&'a str>,
+    /// Value of the `restart-requested-at` annotation; `None` keeps what is stored.
+    pub handled_restart_requested_at: Option<&'a str>,
+    /// Take the row from an unfinished object: the caller saw that it is gone.
+    pub take_over: bool,
+    /// Merged into `metadata`, such as `type` and `triggered_from`.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Store {
+    /// Starts a walk from the top over whatever rows there are: counters and cursor go, what was
+    /// learned about the page size stays, and a run under an older epoch is fenced.
+    ///
+    /// [`Error::Claimed`] while an unfinished backfill belongs to another object,
+    /// [`Error::RepositoryReplaced`] when the name now means another repository.
+    pub async fn begin_walk(&self, begin: &BeginWalk<'_>) -> Result<BackfillState, Error> {
+        retrying(|| async move {
+            let mut tx = self.begin().await?;
+            let uid = &begin.owner.uid;
+            let repository_id =
+                repositories::upsert(&mut tx, begin.repository, begin.host, uid).await?;
+            refuse_claimed(&mut tx, repository_id, begin).await?;
+            let id = upsert_state(&mut tx, repository_id, begin).await?;
+            let state = states::read(&mut tx, id).await?;
+            tx.commit().await?;
+            Ok(state)
+        })
+        .await
+    }
+}
+
+/// Refuses a backfill that another object has not finished.
+async fn refuse_claimed(
+    tx: &mut Tx,
+    repository_id: Uuid,
+    begin: &BeginWalk<'_>,
+) -> Result<(), Error> {
+    let query = tx
+        .query(
+            "-- lock_state_of_repository\n\
+             SELECT object_uid, object_namespace, object_name, status \
+             FROM progressive_backfill_state WHERE repository_id = $1 FOR UPDATE",
+        )
+        .bind(repository_id);
+    let Some(row) = tx.fetch_optional(query).await? else { return Ok(()) };
+    let is_finished = get::<String>(&row, "status")? == "completed";
+    match states::owner(&row)? {
+        Some(owner) if owner.uid != begin.owner.uid && !is_finished && !begin.take_over => {
+            Err(Error::Claimed { owner })
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn upsert_state(
+    tx: &mut Tx,
+    repository_id: Uuid,
+    begin: &BeginWalk<'_>,
+) -> Result<Uuid, Error> {
+    let bounds = begin.bounds;
+    let window = [bounds.since, bounds.until].map(|edge| edge.map(at));
+    let [since, until]: [Option<At>; 2] = window;
+    let query = tx
+        .query(UPSERT_STATE)
+        .bind(repository_id)
+        .bind(begin.repository.pull_request_count)
+        .bind(begin.fingerprint)
+        .bind(since)
+        .bind(until)
+        .bind(bounds.max_pull_requests)
+        .bind(column(&bounds.parts, |part: &Part| part.as_str()))
+        .bind(&begin.owner.uid)
+        .bind(&begin.owner.namespace)
+        .bind(&begin.owner.name)
+        .bind(begin.handled_requested_at)
+        .bind(begin.handled_restart_requested_at)
+        .bind(serde_json::json!(begin.metadata));
+    get(&tx.fetch_one(query).await?, "id")
+}
+
+const UPSERT_STATE: &str = "-- begin_walk\n\
+    INSERT INTO progressive_backfill_state AS s (repository_id, total_prs, walk_fingerprint, \
+        window_since, window_until, max_pull_requests, parts, object_uid, object_namespace, \
+        object_name, handled_requested_at, handled_restart_requested_at, metadata, stored_prs, \
+        lease_epoch) \
+    SELECT $1, $2::bigint, $3, $4, $5, $6::bigint, $7, $8, $9, $10, $11, $12, $13, \
+        (SELECT count(*) FROM pull_requests p \
+          WHERE p.repository_id = $1 AND p.deleted_at IS NULL), 1 \
+    ON CONFLICT (repository_id) DO UPDATE SET \
+        total_prs = excluded.total_prs, processed_prs = 0, last_processed_cursor = NULL, \
+        last_processed_pr_number = NULL, last_processed_at = NULL, back_to = NULL, \
+        status = 'active', written_status = 'active', error_count = 0, consecutive_errors = 0, \
+        failed_attempts = 0, last_error = NULL, last_error_reason = NULL, last_error_at = NULL, \
+        next_attempt_at = NULL, completed_at = NULL, verified_as_of = NULL, stage = 'Walk', \
+        walk = s.walk + 1, walk_fingerprint = excluded.walk_fingerprint, walk_started_at = now(), \
+        window_since = excluded.window_since, window_until = excluded.window_until, \
+        max_pull_requests = excluded.max_pull_requests, parts = excluded.parts, \
+        catch_up_cursor = NULL, stored_prs = excluded.stored_prs, chunks_completed = 0, \
+        quick_pages = 0, period_chunks = 0, points_used = 0, object_uid = excluded.object_uid, \
+        object_namespace = excluded.object_namespace, object_name = excluded.object_name, \
+        handled_requested_at = COALESCE(excluded.handled_requested_at, s.handled_requested_at), \
+        handled_restart_requested_at = COALESCE(excluded.handled_restart_requested_at, \
+            s.handled_restart_requested_at), \
+        metadata = (s.metadata - 'pause_reason') || excluded.metadata, \
+        lease_epoch = s.lease_epoch + 1, lease_holder = NULL, lease_expires_at = NULL, \
+        updated_at = now() \
+    RETURNING id";

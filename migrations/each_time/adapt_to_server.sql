@@ -1,0 +1,86 @@
+-- Runs after the migrations, every time: what depends on the server, which may change between two
+-- runs (an extension appears, a role is granted). Each part is skipped where the server or our
+-- privileges do not allow it; nothing here is needed to store history.
+
+DO $$
+DECLARE
+    vector_schema text;
+    owner_table text;
+BEGIN
+    BEGIN
+        IF EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'vector') THEN
+            CREATE EXTENSION IF NOT EXISTS vector;
+        END IF;
+    EXCEPTION WHEN insufficient_privilege OR duplicate_object OR unique_violation
+                OR feature_not_supported OR undefined_file THEN
+        RAISE NOTICE 'pgvector is not installed: %', SQLERRM;
+    END;
+    SELECT n.nspname INTO vector_schema
+      FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+     WHERE e.extname = 'vector';
+    IF vector_schema IS NULL THEN
+        RETURN;
+    END IF;
+    FOREACH owner_table IN ARRAY ARRAY['pull_requests', 'issues', 'discussions'] LOOP
+        IF (SELECT a.atttypid = 'real[]'::regtype FROM pg_attribute a
+             WHERE a.attrelid = to_regclass(owner_table) AND a.attname = 'embedding') THEN
+            EXECUTE format(
+                'ALTER TABLE %I ALTER COLUMN embedding TYPE %I.vector(384)'
+                || ' USING embedding::%I.vector(384)',
+                owner_table, vector_schema, vector_schema);
+        END IF;
+    END LOOP;
+END $$;
+
+-- lz4 stores long texts about half again as fast as pglz; only some builds have it.
+DO $$
+DECLARE
+    text_column record;
+BEGIN
+    IF NOT (SELECT 'lz4' = ANY (enumvals) FROM pg_settings
+             WHERE name = 'default_toast_compression') THEN
+        RETURN;
+    END IF;
+    FOR text_column IN
+        SELECT a.attrelid::regclass AS of_table, a.attname
+          FROM pg_attribute a
+         WHERE a.attrelid IN ('pull_requests'::regclass, 'issues'::regclass,
+                              'discussions'::regclass, 'reviews'::regclass,
+                              'comments'::regclass, 'pull_request_commits'::regclass)
+           AND a.attname IN ('body', 'diff_hunk', 'message')
+           AND a.attcompression <> 'l'
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET COMPRESSION lz4',
+                       text_column.of_table, text_column.attname);
+    END LOOP;
+END $$;
+
+-- A role that may only read, for dashboards. It cannot log in until somebody grants it.
+DO $$
+DECLARE
+    own_relation text;
+BEGIN
+    BEGIN
+        IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'backfill_reader') THEN
+            CREATE ROLE backfill_reader NOLOGIN;
+        END IF;
+    EXCEPTION WHEN insufficient_privilege OR duplicate_object OR unique_violation THEN
+        RAISE NOTICE 'the role backfill_reader was not created: %', SQLERRM;
+    END;
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'backfill_reader') THEN
+        RETURN;
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO backfill_reader', current_schema());
+    FOREACH own_relation IN ARRAY ARRAY[
+        'repositories', 'repository_names', 'contributors', 'pull_requests', 'issues',
+        'discussions', 'reviews', 'comments', 'pull_request_commits', 'pull_request_files',
+        'progressive_backfill_state', 'backfill_chunks', 'quarantined_pull_requests',
+        'github_credentials', 'progressive_capture_jobs', 'workspaces', 'workspace_repositories',
+        'github_deliveries', 'error_reports', 'items_needing_embeddings_priority',
+        'backfill_progress_summary']
+    LOOP
+        EXECUTE format('GRANT SELECT ON %I TO backfill_reader', own_relation);
+    END LOOP;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE NOTICE 'the role backfill_reader was granted nothing: %', SQLERRM;
+END $$;
