@@ -18,7 +18,7 @@ use crate::{clone, ports};
 
 /// Name by which the supervisor knows it; its binary's name too.
 pub const OPERATOR: &str = "backfill-operator";
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How an operator is started.

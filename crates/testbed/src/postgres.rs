@@ -17,7 +17,7 @@ use crate::supervise::protocol::Program;
 pub const POSTGRES: &str = "postgres";
 /// Who runs it when the testbed runs as root: `nobody`. Postgres refuses root.
 const UNPRIVILEGED: u32 = 65_534;
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// Where a server is and how it is reached.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]

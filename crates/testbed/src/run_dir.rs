@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use nix::fcntl::{Flock, FlockArg};
 
 /// A directory without a supervisor is left alone for this long: it may be starting.
-const START_GRACE: Duration = Duration::from_secs(120);
+const START_GRACE: Duration = Duration::from_mins(2);
 
 /// One testbed's directory. A plain path: it removes nothing by itself.
 #[derive(Debug, Clone)]

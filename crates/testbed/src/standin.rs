@@ -15,7 +15,7 @@ use crate::{clone, cluster, ports};
 /// Name by which the supervisor knows it.
 pub const STANDIN: &str = "github-standin";
 /// A world of 100,000 pull requests takes a while to make.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// What a stand-in serves and how it behaves.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{DeleteParams, ListParams};
 use sqlx::{Connection, PgConnection};
 use testbed::cluster::client_from;
 use testbed::cluster::programs::{APISERVER, CONTROLLERS, ETCD};
@@ -61,7 +61,7 @@ async fn the_operators_account_has_exactly_the_permissions_users_give_it() {
     assert_eq!(github.data.unwrap()["token"].0, b"test-token");
     let refused = secrets.list(&ListParams::default()).await.expect_err("it may not list them");
     assert!(refused.to_string().contains("forbidden"), "{refused}");
-    let refused = secrets.delete("github", &Default::default()).await;
+    let refused = secrets.delete("github", &DeleteParams::default()).await;
     assert!(refused.unwrap_err().to_string().contains("forbidden"));
 
     let account = "system:serviceaccount:backfill-system:backfill-operator";

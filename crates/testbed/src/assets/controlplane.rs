@@ -61,8 +61,8 @@ fn built(names: &[&str]) -> anyhow::Result<PathBuf> {
     let go_mod = std::fs::read_to_string(module.join("go.mod"))?;
     let go_sum = std::fs::read(module.join("go.sum"))?;
     let digest = Sha256::new().chain_update(&go_mod).chain_update(go_sum).chain_update(RECIPE);
-    let key: String = digest.finalize().iter().take(6).map(|b| format!("{b:02x}")).collect();
-    let dir = clone::cache()?.join(format!("controlplane-{key}"));
+    let key = digest.finalize().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    let dir = clone::cache()?.join(format!("controlplane-{key:016x}"));
     let missing = |dir: &Path| -> Vec<&str> {
         names.iter().copied().filter(|name| !dir.join(name).is_file()).collect()
     };
@@ -103,7 +103,7 @@ fn kubernetes_release(go_mod: &str) -> anyhow::Result<String> {
 /// checks misread.
 fn linker_flags(release: &str) -> anyhow::Result<String> {
     let (major, minor) = version_in(release).context("an unreadable Kubernetes release")?;
-    let mut flags = "-s -w".to_owned();
+    let mut flags = vec!["-s -w".to_owned()];
     for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
         let stamps = [
             format!("gitVersion={release}"),
@@ -112,11 +112,9 @@ fn linker_flags(release: &str) -> anyhow::Result<String> {
             "gitTreeState=clean".to_owned(),
             "gitCommit=0000000".to_owned(),
         ];
-        for stamp in stamps {
-            flags.push_str(&format!(" -X {package}.{stamp}"));
-        }
+        flags.extend(stamps.map(|stamp| format!("-X {package}.{stamp}")));
     }
-    Ok(flags)
+    Ok(flags.join(" "))
 }
 
 fn build(go: &Path, module: &Path, name: &str, release: &str, dir: &Path) -> anyhow::Result<()> {

@@ -53,7 +53,7 @@ impl Cluster {
     pub async fn shared() -> anyhow::Result<&'static Self> {
         let start = async || {
             let cluster = Self::start(Choices::default()).await?;
-            cluster.apply_manifests().await?;
+            cluster.apply_manifests()?;
             Ok(cluster)
         };
         SHARED.get_or_try_init(start).await
@@ -214,7 +214,7 @@ impl Cluster {
 
     /// Waits until the program that ran as `old` runs as another and answers.
     pub async fn await_return(&self, name: &str, old: i32) -> anyhow::Result<()> {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
         while self.control.pid(name).await?.is_none_or(|pid| pid == old) {
             if tokio::time::Instant::now() > deadline {
                 bail!("{name} did not come back within a minute");

@@ -28,7 +28,7 @@ const TOKEN_SECONDS: i64 = 30 * 24 * 3600;
 impl Cluster {
     /// Applies the CRDs of `crds/` and the account and permissions of `deploy/kustomize`,
     /// and waits until the CRDs are served.
-    pub async fn apply_manifests(&self) -> anyhow::Result<()> {
+    pub fn apply_manifests(&self) -> anyhow::Result<()> {
         let root = clone::root()?;
         let manifests = MANIFESTS.map(|name| root.join("deploy/kustomize").join(name));
         let mut args = vec!["apply", "--server-side"];

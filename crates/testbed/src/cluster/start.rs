@@ -21,7 +21,7 @@ use crate::supervise::protocol::Control;
 use crate::{clone, ports};
 
 /// Measured 5.6 s on two idle cores; a busy machine takes several times that.
-const START_LIMIT: Duration = Duration::from_secs(120);
+const START_LIMIT: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Starts everything and returns once the API server and Postgres answer and the

@@ -102,7 +102,7 @@ impl Session {
             let path = release_binary(OPERATOR)?;
             control.start(options.program(&path, settings.operator_port)).await?;
         }
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
         while !is_ready(&self.operator_url()).await {
             let running = control.pid(OPERATOR).await?.is_some();
             if !running || tokio::time::Instant::now() > deadline {
@@ -122,7 +122,7 @@ impl Session {
             crate::cluster::programs::program(dir, STANDIN, &release_binary(STANDIN)?, line);
         let log = program.log.clone();
         self.cluster.control().start(program).await?;
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
+        let deadline = tokio::time::Instant::now() + Duration::from_mins(2);
         let http = crate::http();
         while crate::standin::get(&http, &self.settings.github_url, "requests").await.is_err() {
             let seen = self.cluster.control().seen(STANDIN).await?;
