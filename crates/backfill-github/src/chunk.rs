@@ -1,0 +1,278 @@
+//! A chunk of the walk: one list page, and what makes each of its pull requests whole.
+//!
+//! Rounds of follow-ups go on until nothing is lacking; all that a round lacks goes into one
+//! request where GitHub's limits allow. It must not know the store, nor how large a page is best.
+
+use backfill_engine::budget::RateLimit;
+use backfill_engine::model::{Cursor, NodeId, Part, PullRequest, RepositoryName};
+use cynic::QueryBuilder;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+
+use crate::client::{Client, Query, Spent};
+use crate::cost::{follow_up_points, list_points, requests};
+use crate::decode::pull_request::Draft;
+use crate::error::Error;
+use crate::queries::list::{ListPullRequests, RepositoryNode};
+use crate::queries::overflow::{OPERATION, Wanted, compose};
+use crate::queries::pull_request::{PullRequestNode, ReadPullRequest, ReadVariables};
+use crate::variables_of;
+
+/// Children a connection on its first page. Leaf sizes cost no points (github-api.md 6.1), and
+/// 50 leaves about one pull request in a hundred to a follow-up.
+const INNER: i32 = 50;
+/// The same for a pull request that failed already.
+const INNER_REDUCED: i32 = 20;
+/// Rounds of follow-ups of one chunk: 100,000 children of one kind.
+const MOST_ROUNDS: usize = 1_000;
+
+/// Which page of the walk is asked for.
+#[derive(Clone, Debug)]
+pub struct ChunkRequest<'a> {
+    /// Its name, for logs.
+    pub repository: &'a RepositoryName,
+    /// Its node id: what is asked by.
+    pub node_id: &'a NodeId,
+    /// Where the page starts; `None` at the top.
+    pub after: Option<&'a Cursor>,
+    /// Pull requests on the page, 1 to 100.
+    pub size: i64,
+    /// What is read of each.
+    pub parts: &'a [Part],
+}
+
+/// A page of the walk with every pull request whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chunk {
+    /// In GitHub's order, newest first; exactly as many as GitHub listed.
+    pub pull_requests: Vec<PullRequest>,
+    /// Cursor after the page; `None` after an empty one.
+    pub end_cursor: Option<Cursor>,
+    /// More follow.
+    pub has_next_page: bool,
+    /// Response time of the list query, in seconds: what the page size learns from.
+    pub list_seconds: f64,
+    /// Requests sent.
+    pub requests: i64,
+    /// Points they cost.
+    pub points: i64,
+    /// NUL characters and lone surrogates taken out.
+    pub removed_characters: i64,
+    /// The primary limit after it, where GitHub tells one.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// How much of a pull request is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// All parts asked for.
+    Whole,
+    /// Without threads, commits and files, and if that fails too, without any child.
+    /// `captured` says what was read.
+    Reduced,
+}
+
+impl Client {
+    /// Reads one chunk. Fails as a whole: there is no half page. No request is repeated but one
+    /// whose connection broke at once, and the pull requests whose children do not add up, which
+    /// are read once more by themselves.
+    pub async fn chunk(&self, request: &ChunkRequest<'_>) -> Result<Chunk, Error> {
+        let mut spent = Spent::default();
+        let parts = request.parts;
+        let size = i32::try_from(request.size.clamp(1, 100)).unwrap_or(100);
+        let variables = ReadVariables {
+            first: Some(size),
+            after: request.after.map(|cursor| cursor.0.clone()),
+            ..read_variables(request.node_id, INNER, parts)
+        };
+        let operation = ListPullRequests::build(variables);
+        let query = Query {
+            operation: "ListPullRequests",
+            text: &operation.query,
+            variables: variables_of(&operation)?,
+            points: list_points(size.into(), parts),
+            floor: self.floor(),
+        };
+        let answer = self.send(query, &mut spent).await?;
+        let list_seconds = answer.seconds;
+        let found: ListPullRequests = answer.read()?;
+        let Some(RepositoryNode::Repository(repository)) = found.node else {
+            return Err(Error::RepositoryNotFound);
+        };
+        let page = repository.pull_requests;
+        let mut drafts = Vec::new();
+        for (index, node) in page.nodes.unwrap_or_default().into_iter().enumerate() {
+            let node = node.ok_or(Error::NullNode { index, message: String::new() })?;
+            drafts.push(Draft::begin(node)?);
+        }
+        self.complete(&mut drafts, INNER, &mut spent).await?;
+        let mut pull_requests = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            pull_requests.push(self.counted(draft, parts, &mut spent).await?);
+        }
+        tracing::debug!(
+            repository = %request.repository,
+            pull_requests = pull_requests.len(),
+            requests = spent.requests,
+            points = spent.points,
+            "chunk read"
+        );
+        Ok(Chunk {
+            pull_requests,
+            end_cursor: page.page_info.end_cursor.map(Cursor),
+            has_next_page: page.page_info.has_next_page,
+            list_seconds,
+            requests: spent.requests,
+            points: spent.points,
+            removed_characters: spent.removed_characters,
+            rate_limit: self.governor().limits(),
+        })
+    }
+
+    /// Reads one pull request by its node id: what fails in its page may succeed alone.
+    pub async fn pull_request(
+        &self,
+        node_id: &NodeId,
+        parts: &[Part],
+        depth: Depth,
+    ) -> Result<PullRequest, Error> {
+        let mut spent = Spent::default();
+        if depth == Depth::Whole {
+            let draft = self.draft(node_id, parts, INNER, &mut spent).await?;
+            return self.counted(draft, parts, &mut spent).await;
+        }
+        let is_light = |part: &Part| matches!(part, Part::Reviews | Part::Comments);
+        let light: Vec<Part> = parts.iter().copied().filter(is_light).collect();
+        let reduced = self.draft(node_id, &light, INNER_REDUCED, &mut spent).await;
+        match reduced.and_then(Draft::finish) {
+            Err(error) if error.is_size_related() && !light.is_empty() => {
+                self.draft(node_id, &[], INNER_REDUCED, &mut spent).await?.finish()
+            }
+            result => result,
+        }
+    }
+
+    /// The draft of one pull request, with all its pages.
+    async fn draft(
+        &self,
+        node_id: &NodeId,
+        parts: &[Part],
+        inner: i32,
+        spent: &mut Spent,
+    ) -> Result<Draft, Error> {
+        let operation = ReadPullRequest::build(read_variables(node_id, inner, parts));
+        let query = Query {
+            operation: "ReadPullRequest",
+            text: &operation.query,
+            variables: variables_of(&operation)?,
+            points: 1,
+            floor: 0,
+        };
+        let answer = self.send(query, spent).await.map_err(|error| match error {
+            Error::RepositoryNotFound => Error::PullRequestNotFound,
+            other => other,
+        })?;
+        let Some(PullRequestNode::PullRequest(node)) = answer.read::<ReadPullRequest>()?.node
+        else {
+            return Err(Error::PullRequestNotFound);
+        };
+        let mut drafts = [Draft::begin(node)?];
+        self.complete(&mut drafts, inner, spent).await?;
+        let [draft] = drafts;
+        Ok(draft)
+    }
+
+    /// The draft as a whole pull request. One that does not add up changed while it was read, so
+    /// it is read once more.
+    async fn counted(
+        &self,
+        draft: Draft,
+        parts: &[Part],
+        spent: &mut Spent,
+    ) -> Result<PullRequest, Error> {
+        let node_id = draft.node_id().clone();
+        match draft.finish() {
+            Err(error @ Error::Incomplete { .. }) => {
+                tracing::debug!(%error, "reading a pull request once more");
+                self.draft(&node_id, parts, INNER, spent).await?.finish()
+            }
+            result => result,
+        }
+    }
+
+    /// Follows every connection of the drafts to its end.
+    async fn complete(
+        &self,
+        drafts: &mut [Draft],
+        inner: i32,
+        spent: &mut Spent,
+    ) -> Result<(), Error> {
+        for _ in 0..MOST_ROUNDS {
+            let round = lacking(drafts);
+            if round.is_empty() {
+                return Ok(());
+            }
+            for request in requests(round, inner.into()) {
+                self.follow_up(drafts, &request, inner, spent).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn follow_up(
+        &self,
+        drafts: &mut [Draft],
+        request: &[Lacking],
+        inner: i32,
+        spent: &mut Spent,
+    ) -> Result<(), Error> {
+        let wanted: Vec<Wanted> = request.iter().map(|page| page.wanted.clone()).collect();
+        let (text, variables) = compose(&wanted, inner.into());
+        let points = follow_up_points(&wanted);
+        let query = Query { operation: OPERATION, text: &text, variables, points, floor: 0 };
+        let pages: HashMap<String, Box<RawValue>> = self.send(query, spent).await?.read()?;
+        for (at, page) in request.iter().enumerate() {
+            let alias = format!("c{at}");
+            let found = pages.get(&alias).ok_or_else(|| Error::PartMissing {
+                path: alias,
+                message: "an alias is missing".to_owned(),
+            })?;
+            drafts[page.draft].take(page.wanted.slot, found)?;
+        }
+        Ok(())
+    }
+}
+
+/// A page that a draft lacks.
+struct Lacking {
+    draft: usize,
+    wanted: Wanted,
+}
+
+impl AsRef<Wanted> for Lacking {
+    fn as_ref(&self) -> &Wanted {
+        &self.wanted
+    }
+}
+
+fn lacking(drafts: &[Draft]) -> Vec<Lacking> {
+    let each = drafts.iter().enumerate();
+    each.flat_map(|(draft, one)| {
+        one.wanted().into_iter().map(move |wanted| Lacking { draft, wanted })
+    })
+    .collect()
+}
+
+fn read_variables(id: &NodeId, inner: i32, parts: &[Part]) -> ReadVariables {
+    ReadVariables {
+        id: id.as_str().into(),
+        first: None,
+        after: None,
+        inner,
+        reviews: parts.contains(&Part::Reviews),
+        review_comments: parts.contains(&Part::ReviewComments),
+        comments: parts.contains(&Part::Comments),
+        commits: parts.contains(&Part::Commits),
+        files: parts.contains(&Part::Files),
+    }
+}

@@ -1,0 +1,285 @@
+//! The one path to GitHub: every request of this crate is sent from here, and nowhere else.
+//!
+//! It asks the governor before each query and tells it of each answer. It must not know what a
+//! query means; `repository` and `chunk` do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backfill_engine::budget::RateLimit;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Response, Url};
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::auth::Token;
+use crate::config::Config;
+use crate::decode::answer::open;
+use crate::decode::envelope::rate_limit_of;
+use crate::decode::limits::{LimitHeaders, to_our_clock};
+use crate::decode::refusal::{Answered, Refusal};
+use crate::decode::sanitise::sanitise;
+use crate::error::Error;
+use crate::governor::{Clearance, Governor, Identities};
+
+/// A connection that breaks before the first byte of an answer, and so fast, never got to
+/// running the query: such a request is sent once more. Later breaks are a sign of its size.
+const QUICK_BREAK: Duration = Duration::from_secs(1);
+/// How often a query waits for response seconds before it goes out all the same.
+const MOST_WAITS: usize = 3;
+
+/// Everything that clients of one GitHub share: connections and governors.
+#[derive(Clone, Debug)]
+pub struct GitHub {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: Config,
+    http: reqwest::Client,
+    endpoint: Url,
+    identities: Identities,
+}
+
+impl GitHub {
+    /// Sets up the connections. Nothing is sent. A rustls provider must be installed.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        let endpoint = config.endpoint()?;
+        let http = config.connections(&endpoint)?;
+        let identities = Identities::new(config.clock);
+        let shared = Shared { config, http, endpoint, identities };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// A client with this credential; cheap.
+    pub fn client(&self, token: SecretString) -> Client {
+        let token = Token::new(token);
+        Client { shared: Arc::clone(&self.shared), token, flow: String::new(), floor: 0 }
+    }
+}
+
+/// One credential's way to GitHub.
+#[derive(Clone, Debug)]
+pub struct Client {
+    shared: Arc<Shared>,
+    token: Token,
+    flow: String,
+    floor: i64,
+}
+
+/// A query ready to be sent.
+pub(crate) struct Query<'a> {
+    /// Its name, by which logs and the stand-in know it.
+    pub(crate) operation: &'static str,
+    pub(crate) text: &'a str,
+    pub(crate) variables: serde_json::Value,
+    /// What it will cost by GitHub's formula.
+    pub(crate) points: i64,
+    /// Points that must be left after it.
+    pub(crate) floor: i64,
+}
+
+/// What was spent on a piece of work.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Spent {
+    pub(crate) requests: i64,
+    pub(crate) points: i64,
+    pub(crate) removed_characters: i64,
+}
+
+/// A good answer.
+pub(crate) struct Answer {
+    data: Box<RawValue>,
+    /// From the request to the last byte.
+    pub(crate) seconds: f64,
+}
+
+impl Answer {
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_str(self.data.get()).map_err(|error| Error::Unreadable(error.into()))
+    }
+}
+
+impl Client {
+    /// Spends for `flow` (the backfill, as the governor's fair queue knows it), and starts no
+    /// chunk that would touch the last `floor` points.
+    #[must_use]
+    pub fn spending_for(mut self, flow: impl Into<String>, floor: i64) -> Self {
+        self.flow = flow.into();
+        self.floor = floor;
+        self
+    }
+
+    /// Names the token without telling it.
+    pub fn token_hash(&self) -> &str {
+        self.token.hash()
+    }
+
+    /// Whose budget is spent: `viewer:<id>` once [`Client::resolve`] told it, else
+    /// `token:<hash>`.
+    pub fn identity(&self) -> String {
+        self.shared.identities.of(self.token.hash())
+    }
+
+    /// The governor of that budget, shared with all clients of the identity.
+    pub fn governor(&self) -> Arc<Governor> {
+        self.shared.identities.governor(self.token.hash())
+    }
+
+    /// Points that are kept back when a chunk starts.
+    pub(crate) fn floor(&self) -> i64 {
+        self.floor
+    }
+
+    /// The token turned out to be this account's.
+    pub(crate) fn learn_viewer(&self, github_id: i64) {
+        self.shared.identities.learn(self.token.hash(), &format!("viewer:{github_id}"));
+    }
+
+    /// Sends a query when the governor lets it, and returns its data if all of it came.
+    pub(crate) async fn send(&self, query: Query<'_>, spent: &mut Spent) -> Result<Answer, Error> {
+        let governor = self.governor();
+        self.await_clearance(&governor, &query).await?;
+        let body = serde_json::json!({
+            "operationName": query.operation, "query": query.text, "variables": query.variables,
+        });
+        let started = Instant::now();
+        let response = self.post(&body.to_string(), started).await;
+        spent.requests += 1;
+        let result = match response {
+            Ok(response) => self.receive(response, started, &governor, &query, spent).await,
+            Err(error) => {
+                // What was sent and not answered in time is charged by GitHub all the same.
+                governor.charge(&self.flow, query.points, started.elapsed().as_secs_f64());
+                Err(error)
+            }
+        };
+        if let Err(error) = &result {
+            tracing::debug!(operation = query.operation, %error, "GitHub query failed");
+        }
+        result
+    }
+
+    async fn await_clearance(&self, governor: &Governor, query: &Query<'_>) -> Result<(), Error> {
+        for _ in 0..MOST_WAITS {
+            match governor.preflight(query.points, query.floor)? {
+                Clearance::Go => return Ok(()),
+                Clearance::Wait(until) => {
+                    let wait = until.duration_since((self.shared.config.clock)()).unsigned_abs();
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+        governor.preflight(query.points, query.floor).map(|_| ())
+    }
+
+    async fn post(&self, body: &str, started: Instant) -> Result<Response, Error> {
+        let authorization = self.token.header()?;
+        let send = || {
+            self.shared
+                .http
+                .post(self.shared.endpoint.clone())
+                .header(AUTHORIZATION, authorization.clone())
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.to_owned())
+                .send()
+        };
+        let first = send().await;
+        let quick = started.elapsed() < QUICK_BREAK;
+        let response = match first {
+            Err(error) if !error.is_timeout() && (error.is_connect() || quick) => send().await,
+            other => other,
+        };
+        response.map_err(|error| transport_error(error, started.elapsed()))
+    }
+
+    async fn receive(
+        &self,
+        response: Response,
+        started: Instant,
+        governor: &Governor,
+        query: &Query<'_>,
+        spent: &mut Spent,
+    ) -> Result<Answer, Error> {
+        let status = response.status().as_u16();
+        let headers = LimitHeaders::read(response.headers(), (self.shared.config.clock)());
+        let request_id = request_id(response.headers());
+        if let Some(told) = headers.rate_limit {
+            governor.observe(told);
+        }
+        let body = self.read_body(response, started).await;
+        let elapsed = started.elapsed();
+        let opened = body.and_then(|body| {
+            let (text, removed) = sanitise(&body);
+            spent.removed_characters += removed;
+            open(&text, &Answered { status, headers: &headers, elapsed })
+                .map_err(|refusal| settle(refusal, governor, &headers))
+        });
+        let price = opened.as_ref().ok().and_then(|data| rate_limit_of(data));
+        let points = price.as_ref().map_or(query.points, |price| price.cost.into());
+        spent.points += points;
+        governor.charge(&self.flow, points, elapsed.as_secs_f64());
+        if let Some(price) = price {
+            governor.observe(RateLimit {
+                limit: price.limit.into(),
+                remaining: price.remaining.into(),
+                reset_at: Some(to_our_clock(price.reset_at, headers.skew)),
+            });
+        }
+        tracing::debug!(
+            operation = query.operation,
+            status,
+            points,
+            seconds = elapsed.as_secs_f64(),
+            remaining = headers.remaining,
+            request_id,
+            "GitHub query"
+        );
+        Ok(Answer { data: opened?, seconds: elapsed.as_secs_f64() })
+    }
+
+    async fn read_body(&self, mut response: Response, started: Instant) -> Result<Vec<u8>, Error> {
+        let limit_bytes = self.shared.config.max_body_bytes;
+        let mut body = Vec::new();
+        loop {
+            let piece =
+                response.chunk().await.map_err(|error| transport_error(error, started.elapsed()));
+            match piece? {
+                None => return Ok(body),
+                Some(piece) if body.len() + piece.len() > limit_bytes => {
+                    return Err(Error::Oversized { limit_bytes, elapsed: started.elapsed() });
+                }
+                Some(piece) => body.extend_from_slice(&piece),
+            }
+        }
+    }
+}
+
+fn transport_error(error: reqwest::Error, elapsed: Duration) -> Error {
+    let error = error.without_url();
+    if error.is_timeout() && !error.is_connect() {
+        Error::TimedOut { status: None, elapsed }
+    } else if error.is_connect() {
+        Error::Unreachable(error.into())
+    } else {
+        Error::Interrupted { elapsed, source: error.into() }
+    }
+}
+
+/// Lets the governor say until when a limit holds.
+fn settle(refusal: Refusal, governor: &Governor, headers: &LimitHeaders) -> Error {
+    match refusal {
+        Refusal::Primary => governor.exhausted(),
+        Refusal::Secondary => governor.slow_down(headers.retry_after),
+        Refusal::Other(error) => error,
+    }
+}
+
+fn request_id(headers: &HeaderMap) -> String {
+    let id = headers.get("x-github-request-id").and_then(|id| id.to_str().ok());
+    id.unwrap_or_default().to_owned()
+}

@@ -1,0 +1,84 @@
+//! How GitHub is reached: address, time-outs, bounds.
+//!
+//! Must not know what is asked.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::Url;
+
+use crate::error::Error;
+
+/// Reads the time. Given in, so that only one place of the program knows the clock.
+pub type Clock = fn() -> Timestamp;
+
+/// To connect, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two pieces of an answer; GitHub gives up a query after 10 s.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+/// HTTP/2 pings, so that a dead connection is noticed between chunks.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(10));
+/// How GitHub is reached.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Base of the API: `https://api.github.com`, or `https://HOST/api` of an Enterprise Server.
+    /// GraphQL is at `<url>/graphql`.
+    pub url: String,
+    /// GitHub refuses requests without one.
+    pub user_agent: String,
+    /// Reads the time.
+    pub clock: Clock,
+    /// For one request from end to end.
+    pub request_timeout: Duration,
+    /// Bytes of an answer that are read, after decompression.
+    pub max_body_bytes: usize,
+    /// Plain HTTP may be used, and then only with a loopback address.
+    pub allow_http: bool,
+}
+
+impl Config {
+    /// The address of GraphQL, if it may be used.
+    pub(crate) fn endpoint(&self) -> Result<Url, Error> {
+        let refuse = |why: &str| Error::Configuration(format!("{}: {why}", self.url));
+        let text = format!("{}/graphql", self.url.trim_end_matches('/'));
+        let url = Url::parse(&text).map_err(|error| refuse(&error.to_string()))?;
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let is_loopback = host == "localhost"
+            || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        match url.scheme() {
+            "https" => Ok(url),
+            "http" if self.allow_http && is_loopback => Ok(url),
+            _ => Err(refuse("it must be https")),
+        }
+    }
+
+    /// Connections as they are wanted. Redirects are not followed: a token goes to one host.
+    pub(crate) fn connections(&self, endpoint: &Url) -> Result<reqwest::Client, Error> {
+        let builder = reqwest::Client::builder()
+            .user_agent(&self.user_agent)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .timeout(self.request_timeout)
+            .http2_keep_alive_interval(KEEP_ALIVE.0)
+            .http2_keep_alive_timeout(KEEP_ALIVE.1)
+            .http2_keep_alive_while_idle(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .gzip(true);
+        let is_plain = endpoint.scheme() == "http";
+        let builder = if is_plain { builder.no_proxy() } else { builder.https_only(true) };
+        builder.build().map_err(|error| Error::Configuration(chain(&error)))
+    }
+}
+
+/// An error with its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

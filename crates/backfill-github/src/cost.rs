@@ -1,0 +1,56 @@
+//! What a query costs, by GitHub's own formulas, before it is sent.
+//!
+//! Points: for every connection the product of its ancestors' page sizes, summed, over 100.
+//! Nodes: the same with its own size. Both count what is asked for, not what comes back
+//! (docs.github.com, "Rate limits and query limits for the GraphQL API").
+
+use backfill_engine::model::Part;
+
+use crate::queries::overflow::{Slot, Wanted};
+
+/// Possible nodes that one query may ask for.
+pub(crate) const NODE_LIMIT: i64 = 500_000;
+/// Aliases in one query. GitHub was measured to fail what came after the 76th (github-api.md 2.3).
+pub(crate) const MOST_ALIASES: usize = 75;
+
+/// Points of so many connections.
+fn points(connections: i64) -> i64 {
+    ((connections + 50) / 100).max(1)
+}
+
+/// Points of a list page of `first` pull requests with these parts.
+pub(crate) fn list_points(first: i64, parts: &[Part]) -> i64 {
+    // Labels, assignees, and the counts of reviews, comments and commits are always there.
+    let asked = |part| i64::from(parts.contains(&part));
+    points(1 + first * (5 + asked(Part::ReviewComments) + asked(Part::Files)))
+}
+
+/// Points of one follow-up request.
+pub(crate) fn follow_up_points(wanted: &[Wanted]) -> i64 {
+    points(
+        wanted.iter().map(|page| if page.slot == Slot::Threads { 1 + page.first } else { 1 }).sum(),
+    )
+}
+
+/// Possible nodes of one wanted page, `inner` being the first page of a thread's comments.
+fn nodes(page: &Wanted, inner: i64) -> i64 {
+    if page.slot == Slot::Threads { page.first * (1 + inner) } else { page.first }
+}
+
+/// The wanted pages of a round in as few requests as GitHub's limits allow.
+pub(crate) fn requests<T: AsRef<Wanted>>(round: Vec<T>, inner: i64) -> Vec<Vec<T>> {
+    let mut requests: Vec<Vec<T>> = Vec::new();
+    let mut room = 0;
+    for page in round {
+        let size = nodes(page.as_ref(), inner);
+        match requests.last_mut() {
+            Some(request) if request.len() < MOST_ALIASES && size <= room => request.push(page),
+            _ => {
+                room = NODE_LIMIT;
+                requests.push(vec![page]);
+            }
+        }
+        room -= size;
+    }
+    requests
+}

@@ -1,0 +1,95 @@
+//! From the nodes under a pull request to the engine's children of it.
+//!
+//! A child without any id fails its pull request: without an id it could not be told from
+//! another one when it is read again.
+
+use backfill_engine::model::{ChangedFile, Comment, Commit, Review, ReviewComment};
+
+use super::actors::{actor, user_account};
+use crate::error::Error;
+use crate::queries::BigInt;
+use crate::queries::children as asked;
+
+/// The 64-bit number, or the old one where GitHub gives no other.
+pub(crate) fn id(
+    full: Option<BigInt>,
+    old: Option<i32>,
+    number: i64,
+    what: &'static str,
+) -> Result<i64, Error> {
+    full.map(|full| full.0).or(old.map(i64::from)).ok_or(Error::Unidentified { number, what })
+}
+
+pub(crate) fn review(from: asked::PullRequestReview, number: i64) -> Result<Review, Error> {
+    Ok(Review {
+        github_id: id(from.full_database_id, from.database_id, number, "a review")?,
+        author: actor(from.author),
+        state: from.state.into_word(),
+        body: from.body,
+        submitted_at: from.submitted_at,
+        updated_at: Some(from.updated_at),
+        commit_id: from.commit.map(|commit| commit.oid.0),
+        html_url: Some(from.url.0),
+    })
+}
+
+/// The comment without what its thread knows.
+pub(crate) fn review_comment(
+    from: asked::PullRequestReviewComment,
+    number: i64,
+) -> Result<ReviewComment, Error> {
+    let review = from.pull_request_review;
+    let answered = from.reply_to;
+    Ok(ReviewComment {
+        github_id: id(from.full_database_id, from.database_id, number, "a review comment")?,
+        author: actor(from.author),
+        body: from.body,
+        created_at: from.created_at,
+        updated_at: Some(from.updated_at),
+        review_github_id: review
+            .map(|review| id(review.full_database_id, review.database_id, number, "a review"))
+            .transpose()?,
+        in_reply_to: answered
+            .map(|one| id(one.full_database_id, one.database_id, number, "a review comment"))
+            .transpose()?,
+        thread_id: None,
+        is_resolved: false,
+        path: Some(from.path),
+        position: from.position.map(i64::from),
+        line: None,
+        side: None,
+        diff_hunk: Some(from.diff_hunk),
+        commit_id: from.commit.map(|commit| commit.oid.0),
+        html_url: Some(from.url.0),
+    })
+}
+
+pub(crate) fn comment(from: asked::IssueComment, number: i64) -> Result<Comment, Error> {
+    Ok(Comment {
+        github_id: id(from.full_database_id, from.database_id, number, "a comment")?,
+        author: actor(from.author),
+        body: from.body,
+        created_at: from.created_at,
+        updated_at: Some(from.updated_at),
+        html_url: Some(from.url.0),
+    })
+}
+
+pub(crate) fn commit(from: asked::PullRequestCommit) -> Commit {
+    let commit = from.commit;
+    Commit {
+        oid: commit.oid.0,
+        message: commit.message,
+        authored_at: commit.authored_date.0,
+        author: commit.author.and_then(|author| author.user).and_then(user_account),
+    }
+}
+
+pub(crate) fn file(from: asked::PullRequestChangedFile) -> ChangedFile {
+    ChangedFile {
+        path: from.path,
+        additions: from.additions.into(),
+        deletions: from.deletions.into(),
+        change_type: from.change_type.into_word(),
+    }
+}

@@ -1,0 +1,115 @@
+//! The outside of a GraphQL answer: `data`, `errors`, or the `message` of a refusal.
+//!
+//! cynic's own envelope loses GitHub's top-level `type` and fails on a bare `message`, so this
+//! one is ours. Must not know what was asked.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::queries::RateLimit;
+
+/// An answer, opened but not yet read.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Envelope<'a> {
+    /// What was asked for, as far as it came.
+    #[serde(borrow, default)]
+    pub(crate) data: Option<&'a RawValue>,
+    /// What went wrong.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) errors: Vec<GraphQlError>,
+    /// What a refusal outside GraphQL says.
+    #[serde(default)]
+    pub(crate) message: Option<String>,
+}
+
+fn null_is_empty<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<GraphQlError>, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// One entry of `errors`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub(crate) struct GraphQlError {
+    /// GitHub's text.
+    #[serde(default)]
+    pub(crate) message: String,
+    /// GitHub's word for the cause.
+    #[serde(rename = "type", default)]
+    pub(crate) kind: Option<String>,
+    /// A second word, beside or instead of the first.
+    #[serde(default)]
+    pub(crate) code: Option<String>,
+    /// Field names, aliases and list indices down to what failed.
+    #[serde(default)]
+    pub(crate) path: Option<Vec<Segment>>,
+    /// More words.
+    #[serde(default)]
+    pub(crate) extensions: Option<Extensions>,
+}
+
+/// One step of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Segment {
+    /// A place in a list.
+    Index(usize),
+    /// A field or alias.
+    Field(String),
+}
+
+/// The extensions that the client reads.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub(crate) struct Extensions {
+    #[serde(default)]
+    pub(crate) code: Option<String>,
+    #[serde(default)]
+    pub(crate) saml_failure: bool,
+}
+
+impl GraphQlError {
+    /// One of GitHub's words for this error is `word`.
+    pub(crate) fn is(&self, word: &str) -> bool {
+        let extension = self.extensions.as_ref().and_then(|more| more.code.as_deref());
+        [self.kind.as_deref(), self.code.as_deref(), extension].contains(&Some(word))
+    }
+
+    /// The path as people read it.
+    pub(crate) fn path_text(&self) -> String {
+        let segments = self.path.as_deref().unwrap_or_default().iter();
+        let words: Vec<_> = segments
+            .map(|segment| match segment {
+                Segment::Index(index) => index.to_string(),
+                Segment::Field(field) => field.clone(),
+            })
+            .collect();
+        words.join(".")
+    }
+
+    /// The place in the list of pull requests that the error lies under.
+    pub(crate) fn page_index(&self) -> Option<usize> {
+        let path = self.path.as_deref()?;
+        path.windows(3).find_map(|steps| match steps {
+            [Segment::Field(list), Segment::Field(nodes), Segment::Index(index)]
+                if list == "pullRequests" && (nodes == "nodes" || nodes == "edges") =>
+            {
+                Some(*index)
+            }
+            _ => None,
+        })
+    }
+
+    /// A deprecated `databaseId` that no longer fits its type: `fullDatabaseId` is there for it.
+    pub(crate) fn is_only_old_id(&self) -> bool {
+        let last = self.path.as_deref().and_then(<[Segment]>::last);
+        matches!(last, Some(Segment::Field(field)) if field == "databaseId")
+    }
+}
+
+/// The price that the answer names itself.
+pub(crate) fn rate_limit_of(data: &RawValue) -> Option<RateLimit> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Priced {
+        rate_limit: Option<RateLimit>,
+    }
+    serde_json::from_str::<Option<Priced>>(data.get()).ok().flatten()?.rate_limit
+}

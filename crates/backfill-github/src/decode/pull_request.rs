@@ -1,0 +1,290 @@
+//! A pull request while its parts come in, until it is whole.
+//!
+//! It says which pages it lacks, takes them, and counts its children against GitHub's totals at
+//! the end. Must not know how pages are asked for.
+
+use backfill_engine::model::{
+    ChangedFile, Comment, Commit, NodeId, Part, PullRequest, PullRequestNumber, RepositoryName,
+    Review, ReviewComment,
+};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::actors::actor;
+use super::children::{comment, commit, file, id, review, review_comment};
+use super::gathered::{Gathered, Next};
+use crate::error::Error;
+use crate::queries::children as asked;
+use crate::queries::overflow::{Slot, Wanted};
+use crate::queries::pull_request as page;
+use crate::queries::threads;
+
+/// The most that any connection gives at once.
+const LARGEST_PAGE: i64 = 100;
+
+/// The draft of a pull request. A part that was not asked for, or that GitHub does not know, is
+/// `None` and will not be `captured`.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    /// Everything but the lists, which are empty until the end.
+    shell: PullRequest,
+    labels: Gathered<String>,
+    assignees: Gathered<String>,
+    reviews: Option<Gathered<Review>>,
+    comments: Option<Gathered<Comment>>,
+    commits: Option<Gathered<Commit>>,
+    files: Option<Gathered<ChangedFile>>,
+    threads: Option<Gathered<Thread>>,
+}
+
+#[derive(Clone, Debug)]
+struct Thread {
+    id: NodeId,
+    is_resolved: bool,
+    path: String,
+    line: Option<i64>,
+    side: String,
+    comments: Gathered<ReviewComment>,
+}
+
+impl Draft {
+    /// The draft as its first page shows it.
+    pub(crate) fn begin(from: page::PullRequest) -> Result<Self, Error> {
+        let number = i64::from(from.number);
+        let count = |asked: Option<i64>, alone: Option<i32>| {
+            asked.or(alone.map(i64::from)).unwrap_or_default()
+        };
+        let labels = match from.labels {
+            Some(labels) => Gathered::begin(labels, |label| Ok(label.name))?,
+            None => Gathered::announced(0),
+        };
+        let assignees = Gathered::begin(from.assignees, |user| Ok(user.login))?;
+        let reviews =
+            from.reviews.map(|all| Gathered::begin(all, |one| review(one, number))).transpose()?;
+        let comments = from
+            .comments
+            .map(|all| Gathered::begin(all, |one| comment(one, number)))
+            .transpose()?;
+        let commits =
+            from.commits.map(|all| Gathered::begin(all, |one| Ok(commit(one)))).transpose()?;
+        let files = from.files.map(|all| Gathered::begin(all, |one| Ok(file(one)))).transpose()?;
+        let threads = from.review_threads.map(|all| Gathered::announced(all.total_count.into()));
+        let shell = PullRequest {
+            github_id: id(from.full_database_id, from.database_id, number, "it")?,
+            node_id: NodeId(from.id.into_inner()),
+            number: PullRequestNumber(number),
+            title: from.title,
+            body: from.body,
+            is_open: from.state == page::PullRequestState::Open,
+            is_merged: from.state == page::PullRequestState::Merged,
+            is_draft: from.is_draft,
+            author: actor(from.author),
+            merged_by: actor(from.merged_by),
+            created_at: from.created_at,
+            updated_at: from.updated_at,
+            closed_at: from.closed_at,
+            merged_at: from.merged_at,
+            base_branch: from.base_ref_name,
+            head_branch: from.head_ref_name,
+            head_sha: from.head_ref_oid.0,
+            base_sha: Some(from.base_ref_oid.0),
+            merge_commit_sha: from.merge_commit.map(|commit| commit.oid.0),
+            head_repository: from.head_repository.map(|head| RepositoryName(head.name_with_owner)),
+            author_association: Some(from.author_association.into_word()),
+            milestone: from.milestone.map(|milestone| milestone.title),
+            additions: from.additions.into(),
+            deletions: from.deletions.into(),
+            changed_files: from.changed_files.into(),
+            commit_count: count(
+                commits.as_ref().map(|all| all.total),
+                from.commit_count.map(|all| all.total_count),
+            ),
+            review_count: count(
+                reviews.as_ref().map(|all| all.total),
+                from.review_count.map(|all| all.total_count),
+            ),
+            comment_count: count(
+                comments.as_ref().map(|all| all.total),
+                from.comment_count.map(|all| all.total_count),
+            ),
+            html_url: from.url.0,
+            labels: Vec::new(),
+            assignees: Vec::new(),
+            reviews: Vec::new(),
+            review_comments: Vec::new(),
+            comments: Vec::new(),
+            commits: Vec::new(),
+            files: Vec::new(),
+            captured: Vec::new(),
+        };
+        Ok(Self { shell, labels, assignees, reviews, comments, commits, files, threads })
+    }
+
+    /// Its node id.
+    pub(crate) fn node_id(&self) -> &NodeId {
+        &self.shell.node_id
+    }
+
+    /// The pages it still lacks: one of each connection that goes on.
+    pub(crate) fn wanted(&self) -> Vec<Wanted> {
+        let mut wanted = Vec::new();
+        let mut add = |slot, node: &NodeId, next: &Next, first| {
+            let after = match next {
+                Next::First => None,
+                Next::After(cursor) => Some(cursor.clone()),
+                Next::Nothing => return,
+            };
+            wanted.push(Wanted { slot, node: node.clone(), after, first });
+        };
+        let own = &self.shell.node_id;
+        let listed = [
+            (Slot::Labels, Some(self.labels.next())),
+            (Slot::Assignees, Some(self.assignees.next())),
+            (Slot::Reviews, self.reviews.as_ref().map(Gathered::next)),
+            (Slot::Comments, self.comments.as_ref().map(Gathered::next)),
+            (Slot::Commits, self.commits.as_ref().map(Gathered::next)),
+            (Slot::Files, self.files.as_ref().map(Gathered::next)),
+        ];
+        for (slot, next) in listed {
+            add(slot, own, next.unwrap_or(&Next::Nothing), LARGEST_PAGE);
+        }
+        if let Some(threads) = &self.threads {
+            // A hundred threads cost a point, whether they exist or not.
+            add(Slot::Threads, own, threads.next(), threads.left().clamp(1, LARGEST_PAGE));
+            for (at, thread) in threads.found.iter().enumerate() {
+                add(Slot::ThreadComments(at), &thread.id, thread.comments.next(), LARGEST_PAGE);
+            }
+        }
+        wanted
+    }
+
+    /// Takes a page it wanted, as `{"page": …}`.
+    pub(crate) fn take(&mut self, slot: Slot, under: &RawValue) -> Result<(), Error> {
+        let number = self.shell.number.get();
+        match slot {
+            Slot::Labels => self
+                .labels
+                .take::<asked::LabelConnection>(page_of(under, number)?, |label| Ok(label.name)),
+            Slot::Assignees => self
+                .assignees
+                .take::<asked::UserConnection>(page_of(under, number)?, |user| Ok(user.login)),
+            Slot::Reviews => continued(&mut self.reviews)?
+                .take::<asked::PullRequestReviewConnection>(page_of(under, number)?, |one| {
+                    review(one, number)
+                }),
+            Slot::Comments => continued(&mut self.comments)?
+                .take::<asked::IssueCommentConnection>(page_of(under, number)?, |one| {
+                    comment(one, number)
+                }),
+            Slot::Commits => continued(&mut self.commits)?
+                .take::<asked::PullRequestCommitConnection>(page_of(under, number)?, |one| {
+                    Ok(commit(one))
+                }),
+            Slot::Files => continued(&mut self.files)?
+                .take::<asked::PullRequestChangedFileConnection>(page_of(under, number)?, |one| {
+                    Ok(file(one))
+                }),
+            Slot::Threads => continued(&mut self.threads)?
+                .take::<threads::PullRequestReviewThreadConnection>(
+                page_of(under, number)?,
+                |one| thread(one, number),
+            ),
+            Slot::ThreadComments(at) => {
+                let threads = continued(&mut self.threads)?;
+                let thread = threads.found.get_mut(at).ok_or_else(unasked)?;
+                thread.comments.take::<asked::PullRequestReviewCommentConnection>(
+                    page_of(under, number)?,
+                    |one| review_comment(one, number),
+                )
+            }
+        }
+    }
+
+    /// The whole pull request, or where it does not add up to GitHub's counts.
+    pub(crate) fn finish(self) -> Result<PullRequest, Error> {
+        let mut whole = self.shell;
+        let number = whole.number.get();
+        whole.labels = counted(self.labels, None, number)?;
+        whole.assignees = counted(self.assignees, None, number)?;
+        if let Some(reviews) = self.reviews {
+            whole.review_count = reviews.total;
+            whole.reviews = counted(reviews, Some(Part::Reviews), number)?;
+            whole.captured.push(Part::Reviews);
+        }
+        if let Some(threads) = self.threads {
+            for thread in counted(threads, Some(Part::ReviewComments), number)? {
+                let (path, line, side) = (thread.path, thread.line, thread.side);
+                for comment in counted(thread.comments, Some(Part::ReviewComments), number)? {
+                    whole.review_comments.push(ReviewComment {
+                        thread_id: Some(thread.id.clone()),
+                        is_resolved: thread.is_resolved,
+                        line,
+                        side: Some(side.clone()),
+                        path: comment.path.or_else(|| Some(path.clone())),
+                        ..comment
+                    });
+                }
+            }
+            whole.captured.push(Part::ReviewComments);
+        }
+        if let Some(comments) = self.comments {
+            whole.comment_count = comments.total;
+            whole.comments = counted(comments, Some(Part::Comments), number)?;
+            whole.captured.push(Part::Comments);
+        }
+        if let Some(commits) = self.commits {
+            whole.commit_count = commits.total;
+            whole.commits = counted(commits, Some(Part::Commits), number)?;
+            whole.captured.push(Part::Commits);
+        }
+        if let Some(files) = self.files {
+            whole.files = counted(files, Some(Part::Files), number)?;
+            whole.captured.push(Part::Files);
+        }
+        Ok(whole)
+    }
+}
+
+fn counted<T>(all: Gathered<T>, part: Option<Part>, number: i64) -> Result<Vec<T>, Error> {
+    match all.left() {
+        0 => Ok(all.found),
+        left => {
+            let expected = all.total;
+            Err(Error::Incomplete { number, part, found: expected - left, expected })
+        }
+    }
+}
+
+fn thread(from: threads::PullRequestReviewThread, number: i64) -> Result<Thread, Error> {
+    Ok(Thread {
+        id: NodeId(from.id.into_inner()),
+        is_resolved: from.is_resolved,
+        path: from.path,
+        line: from.line.map(i64::from),
+        side: from.diff_side.into_word(),
+        comments: Gathered::begin(from.comments, |one| review_comment(one, number))?,
+    })
+}
+
+fn page_of<C: DeserializeOwned>(under: &RawValue, number: i64) -> Result<C, Error> {
+    #[derive(Deserialize)]
+    struct Under<C> {
+        page: Option<C>,
+    }
+    let found: Option<Under<C>> =
+        serde_json::from_str(under.get()).map_err(|source| Error::Unreadable(source.into()))?;
+    let path = format!("#{number}");
+    found
+        .ok_or(Error::PullRequestNotFound)?
+        .page
+        .ok_or(Error::PartMissing { path, message: "a connection is null".to_owned() })
+}
+
+fn continued<T>(part: &mut Option<Gathered<T>>) -> Result<&mut Gathered<T>, Error> {
+    part.as_mut().ok_or_else(unasked)
+}
+
+fn unasked() -> Error {
+    Error::Unreadable("GitHub answered what was not asked".into())
+}

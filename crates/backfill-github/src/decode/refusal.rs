@@ -1,0 +1,181 @@
+//! From a refusal to its cause: GitHub's statuses, words and texts, as seen on the wire.
+//!
+//! The catalogue is github-api.md, sections 1.5, 1.6, 2 and 2.4. Must not know what was asked.
+
+use std::time::Duration;
+
+use super::envelope::{Envelope, GraphQlError};
+use super::limits::LimitHeaders;
+use crate::error::Error;
+
+/// A cause, before the governor has said until when a limit holds.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The primary limit is exhausted.
+    Primary,
+    /// A secondary limit was met.
+    Secondary,
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// The longest text of GitHub's that is kept.
+const LONGEST_MESSAGE: usize = 300;
+
+/// The answer around a body.
+pub(crate) struct Answered<'a> {
+    pub(crate) status: u16,
+    pub(crate) headers: &'a LimitHeaders,
+    pub(crate) elapsed: Duration,
+}
+
+/// The cause, if the HTTP status or a bare `message` says that nothing was answered.
+pub(crate) fn by_status(answered: &Answered<'_>, body: &str) -> Option<Refusal> {
+    let &Answered { status, headers, elapsed } = answered;
+    if status == 200 {
+        return None;
+    }
+    if status == 502 || status == 504 {
+        return Some(Error::TimedOut { status: Some(status), elapsed }.into());
+    }
+    if status >= 500 || status == 408 {
+        return Some(Error::ServerError { status }.into());
+    }
+    let message = serde_json::from_str::<Envelope<'_>>(body).map_or_else(
+        |_| body.to_owned(),
+        |envelope| {
+            let first = envelope.errors.into_iter().next().map(|error| error.message);
+            envelope.message.or(first).unwrap_or_default()
+        },
+    );
+    if status == 401 {
+        return Some(Error::BadCredentials.into());
+    }
+    if status == 451 {
+        return Some(Error::RepositoryBlocked.into());
+    }
+    if let Some(refusal) = by_message(&message, headers) {
+        return Some(refusal);
+    }
+    let is_html = body.trim_start().starts_with('<');
+    Some(match status {
+        403 | 429 if headers.remaining == Some(0) => Refusal::Primary,
+        429 => Refusal::Secondary,
+        403 if headers.retry_after.is_some() => Refusal::Secondary,
+        403 if headers.sso_required => Error::SamlRequired.into(),
+        403 => Error::PermissionDenied { message: short(&message) }.into(),
+        400 if !is_html => Error::QueryRejected { message: short(&message) }.into(),
+        _ => {
+            let message = if is_html { String::new() } else { short(&message) };
+            Error::NotTheApi { status, message }.into()
+        }
+    })
+}
+
+/// The cause by the text of a bare `message`, under whatever status it comes.
+pub(crate) fn by_message(message: &str, headers: &LimitHeaders) -> Option<Refusal> {
+    let has = |text: &str| message.contains(text);
+    if has("secondary rate limit") || has("abuse detection") {
+        Some(Refusal::Secondary)
+    } else if has("API rate limit exceeded") || has("API rate limit already exceeded") {
+        Some(Refusal::Primary)
+    } else if has("Bad credentials") {
+        Some(Error::BadCredentials.into())
+    } else if has("SAML enforcement") || headers.sso_required {
+        Some(Error::SamlRequired.into())
+    } else if has("IP allow list enabled") {
+        Some(Error::IpNotAllowed.into())
+    } else if has("installation has been suspended") {
+        Some(Error::InstallationSuspended.into())
+    } else if has("access blocked") || has("Repository is disabled") {
+        Some(Error::RepositoryBlocked.into())
+    } else if has("forbidden by administrative rules") {
+        Some(Error::NotTheApi { status: 403, message: "no User-Agent".to_owned() }.into())
+    } else if has("A query attribute must be specified") {
+        Some(Error::QueryMissing.into())
+    } else {
+        None
+    }
+}
+
+/// The cause that weighs most among the `errors` of an answer under status 200. An answer that
+/// has any is never used in part: a page counts as complete only if nothing failed under it.
+pub(crate) fn by_errors(errors: &[GraphQlError], answered: &Answered<'_>) -> Option<Refusal> {
+    let mut errors: Vec<_> = errors.iter().filter(|error| !error.is_only_old_id()).collect();
+    errors.sort_by_key(|error| weight(error));
+    errors.first().map(|error| cause(error, answered))
+}
+
+/// The smaller, the more it says about the whole request.
+fn weight(error: &GraphQlError) -> u8 {
+    if error.is("RATE_LIMITED") || error.is("RATE_LIMIT") || error.is("graphql_rate_limit") {
+        0
+    } else if error.is("RESOURCE_LIMITS_EXCEEDED") {
+        1
+    } else if error.path.is_none() {
+        2
+    } else {
+        3
+    }
+}
+
+fn cause(error: &GraphQlError, answered: &Answered<'_>) -> Refusal {
+    let elapsed = answered.elapsed;
+    let message = short(&error.message);
+    if weight(error) == 0 {
+        return Refusal::Primary;
+    }
+    if let Some(refusal) = by_message(&error.message, answered.headers) {
+        return refusal;
+    }
+    if error.message.starts_with("Something went wrong while executing your query") {
+        return Error::TimedOut { status: Some(answered.status), elapsed }.into();
+    }
+    if error.extensions.as_ref().is_some_and(|more| more.saml_failure) {
+        return Error::SamlRequired.into();
+    }
+    let kind = error.kind.as_deref().unwrap_or_default();
+    match kind {
+        "RESOURCE_LIMITS_EXCEEDED" => Error::ResourceLimits { elapsed },
+        "MAX_NODE_LIMIT_EXCEEDED" => Error::NodeLimit { message },
+        "INVALID_CURSOR_ARGUMENTS" => Error::CursorRejected { message },
+        "EXCESSIVE_PAGINATION" | "MISSING_PAGINATION_BOUNDARIES" | "ARGUMENT_LIMIT" => {
+            Error::QueryRejected { message }
+        }
+        "INSUFFICIENT_SCOPES" => Error::InsufficientScopes { message },
+        _ => by_place(error, message),
+    }
+    .into()
+}
+
+/// The cause by where it struck: the page's list, the thing asked for, or the query itself.
+fn by_place(error: &GraphQlError, message: String) -> Error {
+    let path = error.path.as_deref().unwrap_or_default();
+    if let Some(index) = error.page_index() {
+        return Error::NullNode { index, message };
+    }
+    if error.is("FORBIDDEN") {
+        return Error::PermissionDenied { message };
+    }
+    if error.is("NOT_FOUND") && path.len() <= 1 {
+        let pull_request =
+            message.contains("to a PullRequest") || error.path_text().starts_with('c');
+        return if pull_request { Error::PullRequestNotFound } else { Error::RepositoryNotFound };
+    }
+    if error.kind.is_none() && (error.extensions.is_some() || path.is_empty()) {
+        return Error::QueryRejected { message };
+    }
+    Error::PartMissing { path: error.path_text(), message }
+}
+
+/// The text, bounded, on one line.
+pub(crate) fn short(message: &str) -> String {
+    let line = message.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    line.take(LONGEST_MESSAGE).collect()
+}

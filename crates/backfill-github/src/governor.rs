@@ -1,0 +1,194 @@
+//! The one place that says whether a query may be sent now.
+//!
+//! A governor guards the budget of one identity: GitHub pools points by user or installation,
+//! so two tokens of one user share one. The rules are the engine's (`backfill_engine::budget`);
+//! here they get the clock, a lock, and the words of our errors.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use backfill_engine::budget::{Budget, BudgetSnapshot, Figures, Place, RateLimit, Why};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::Clock;
+use crate::error::Error;
+
+/// Whether a query that passed its pre-flight check goes out now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clearance {
+    /// Now.
+    Go,
+    /// When the response seconds of the last minute leave room.
+    Wait(Timestamp),
+}
+
+/// Guards one identity's budget. Every answer passes through it, every query asks it first.
+#[derive(Debug)]
+pub struct Governor {
+    clock: Clock,
+    budget: Mutex<Budget>,
+}
+
+impl Governor {
+    fn new(clock: Clock) -> Self {
+        Self { clock, budget: Mutex::new(Budget::default()) }
+    }
+
+    /// May `flow` of this weight start a chunk of about `estimated_cost` points without touching
+    /// the last `floor` points? `Now` reserves its place for a minute.
+    pub fn place(&self, flow: &str, weight: u32, floor: i64, estimated_cost: i64) -> Place {
+        self.budget().place(flow, weight, floor, estimated_cost, self.now())
+    }
+
+    /// `flow` ends or waits for something else: its share goes to the others.
+    pub fn leave(&self, flow: &str) {
+        self.budget().leave(flow, self.now());
+    }
+
+    /// The floor leaves nothing of the limit.
+    pub fn too_small(&self, floor: i64) -> bool {
+        self.budget().too_small(floor)
+    }
+
+    /// The primary limit as last told; `None` where GitHub tells none.
+    pub fn limits(&self) -> Option<RateLimit> {
+        self.budget().rate_limit(self.now())
+    }
+
+    /// The figures people watch.
+    pub fn figures(&self) -> Figures {
+        self.budget().figures(self.now())
+    }
+
+    /// What of the budget outlives this process.
+    pub fn snapshot(&self) -> BudgetSnapshot {
+        self.budget().snapshot(self.now())
+    }
+
+    /// Takes over what was stored, where it says more than is known.
+    pub fn restore(&self, stored: &BudgetSnapshot) {
+        self.budget().restore(stored, self.now());
+    }
+
+    /// The pre-flight check of one query.
+    pub(crate) fn preflight(&self, points: i64, floor: i64) -> Result<Clearance, Error> {
+        let budget = self.budget();
+        if budget.too_small(floor) {
+            let limit = budget.rate_limit(self.now()).map_or(0, |told| told.limit);
+            return Err(Error::BudgetTooSmall { limit, floor });
+        }
+        match budget.check(points, floor, self.now()) {
+            Place::Now => Ok(Clearance::Go),
+            Place::At { until, why: Why::ResponseSeconds { .. } | Why::Share { .. } } => {
+                Ok(Clearance::Wait(until))
+            }
+            Place::At { until, why: Why::Hold { .. } } => Err(Error::SecondaryLimit { until }),
+            Place::At { until, why: Why::RateLimit { remaining, floor, .. } } => {
+                if remaining > 0 {
+                    Err(Error::BelowFloor { remaining, floor, until })
+                } else {
+                    Err(Error::PrimaryLimit { until })
+                }
+            }
+        }
+    }
+
+    /// What an answer tells of the primary limit.
+    pub(crate) fn observe(&self, told: RateLimit) {
+        self.budget().observe(told, self.now());
+    }
+
+    /// A query was answered, well or badly.
+    pub(crate) fn charge(&self, flow: &str, points: i64, seconds: f64) {
+        self.budget().charge(flow, points, seconds, self.now());
+    }
+
+    /// GitHub says that the points are used up, whatever else the answer says: nothing is sent
+    /// before the reset, or for a minute and longer where no reset is known.
+    pub(crate) fn exhausted(&self) -> Error {
+        let now = self.now();
+        let mut budget = self.budget();
+        if let Some(told) = budget.rate_limit(now).filter(|told| told.reset_at.is_some()) {
+            budget.observe(RateLimit { remaining: 0, ..told }, now);
+        }
+        budget.exhausted(now);
+        Error::PrimaryLimit { until: Self::blocked_until(&budget, now) }
+    }
+
+    /// GitHub asks to slow down.
+    pub(crate) fn slow_down(&self, retry_after: Option<SignedDuration>) -> Error {
+        let now = self.now();
+        let mut budget = self.budget();
+        budget.secondary_limited(retry_after, now);
+        Error::SecondaryLimit { until: Self::blocked_until(&budget, now) }
+    }
+
+    fn blocked_until(budget: &Budget, now: Timestamp) -> Timestamp {
+        match budget.check(1, 0, now) {
+            Place::At { until, .. } => until,
+            Place::Now => now,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which governor guards which token: one for all tokens of an identity.
+#[derive(Debug)]
+pub(crate) struct Identities {
+    clock: Clock,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    by_token: HashMap<String, String>,
+    governors: HashMap<String, Arc<Governor>>,
+}
+
+impl Identities {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clock, known: Mutex::default() }
+    }
+
+    /// The identity of a token as far as it is known.
+    pub(crate) fn of(&self, token_hash: &str) -> String {
+        let known = self.known();
+        known.by_token.get(token_hash).cloned().unwrap_or_else(|| format!("token:{token_hash}"))
+    }
+
+    /// The governor of a token's identity.
+    pub(crate) fn governor(&self, token_hash: &str) -> Arc<Governor> {
+        let identity = self.of(token_hash);
+        let new = || Arc::new(Governor::new(self.clock));
+        Arc::clone(self.known().governors.entry(identity).or_insert_with(new))
+    }
+
+    /// The token turns out to belong to `identity`: what its own governor knew is kept.
+    pub(crate) fn learn(&self, token_hash: &str, identity: &str) {
+        let before = self.of(token_hash);
+        if before == identity {
+            return;
+        }
+        let mut known = self.known();
+        let own = known.governors.remove(&before);
+        known.by_token.insert(token_hash.to_owned(), identity.to_owned());
+        match (known.governors.get(identity), own) {
+            (Some(shared), Some(own)) => shared.restore(&own.snapshot()),
+            (None, Some(own)) => {
+                known.governors.insert(identity.to_owned(), own);
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,140 @@
+//! What is asked about a repository as a whole: who it is, and its light list.
+
+use backfill_engine::model::{
+    Cursor, IndexEntry, NodeId, PullRequestNumber, Repository, RepositoryName,
+};
+use cynic::QueryBuilder;
+
+use crate::client::{Client, Query, Spent};
+use crate::error::Error;
+use crate::queries::index::{IndexPullRequests, IndexVariables, IndexedNode};
+use crate::queries::resolve::{ResolveRepository, ResolveVariables};
+use crate::variables_of;
+
+/// The newest pull requests whose average number of files tells the first page size.
+const SAMPLE: i32 = 20;
+
+/// What one look at a repository tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved {
+    /// The repository, under its present name.
+    pub repository: Repository,
+    /// GitHub's number of the account that the token belongs to, if it has one.
+    pub viewer_id: Option<i64>,
+    /// Its login.
+    pub viewer_login: String,
+    /// Files changed on average in the newest 20 pull requests; `None` where there are none.
+    pub mean_changed_files: Option<f64>,
+}
+
+/// One page of the light list, newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Index {
+    /// Its rows.
+    pub entries: Vec<IndexEntry>,
+    /// Cursor after the page; `None` after an empty one.
+    pub end_cursor: Option<Cursor>,
+    /// More follow.
+    pub has_next_page: bool,
+    /// GitHub's count of the whole list.
+    pub total_count: i64,
+}
+
+impl Client {
+    /// Looks a repository up by name: one query of one point. A rename is followed; a repository
+    /// that is not there or that the credential cannot see is [`Error::RepositoryNotFound`].
+    pub async fn resolve(&self, name: &RepositoryName) -> Result<Resolved, Error> {
+        let variables = ResolveVariables {
+            owner: name.owner().to_owned(),
+            name: name.name().to_owned(),
+            sample: SAMPLE,
+        };
+        let operation = ResolveRepository::build(variables);
+        let query = Query {
+            operation: "ResolveRepository",
+            text: &operation.query,
+            variables: variables_of(&operation)?,
+            points: 1,
+            floor: 0,
+        };
+        let answer = self.send(query, &mut Spent::default()).await?;
+        let found: ResolveRepository = answer.read()?;
+        let viewer_id = found.viewer.database_id.map(i64::from);
+        if let Some(id) = viewer_id {
+            self.learn_viewer(id);
+        }
+        let from = found.repository.ok_or(Error::RepositoryNotFound)?;
+        if from.is_disabled {
+            return Err(Error::RepositoryBlocked);
+        }
+        let sample = from.pull_requests.nodes.unwrap_or_default().into_iter().flatten();
+        let sizes: Vec<f64> = sample.map(|one| f64::from(one.changed_files)).collect();
+        let repository = Repository {
+            github_id: from
+                .database_id
+                .map(i64::from)
+                .ok_or_else(|| Error::Unreadable("the repository has no databaseId".into()))?,
+            node_id: NodeId(from.id.into_inner()),
+            name: RepositoryName(from.name_with_owner),
+            is_private: from.is_private,
+            is_archived: from.is_archived,
+            default_branch: from.default_branch_ref.map(|branch| branch.name),
+            pull_request_count: from.pull_requests.total_count.into(),
+            issue_count: from.issues.total_count.into(),
+        };
+        let mean_changed_files = mean(&sizes);
+        let viewer_login = found.viewer.login;
+        Ok(Resolved { repository, viewer_id, viewer_login, mean_changed_files })
+    }
+
+    /// One page of `first` (1 to 100) rows of the light list, in the order of the walk: one
+    /// point. Its cursors are the walk's.
+    pub async fn index(
+        &self,
+        repository: &NodeId,
+        after: Option<&Cursor>,
+        first: i64,
+    ) -> Result<Index, Error> {
+        let variables = IndexVariables {
+            id: repository.as_str().into(),
+            first: i32::try_from(first.clamp(1, 100)).unwrap_or(100),
+            after: after.map(|cursor| cursor.0.clone()),
+        };
+        let operation = IndexPullRequests::build(variables);
+        let query = Query {
+            operation: "IndexPullRequests",
+            text: &operation.query,
+            variables: variables_of(&operation)?,
+            points: 1,
+            floor: 0,
+        };
+        let found: IndexPullRequests = self.send(query, &mut Spent::default()).await?.read()?;
+        let Some(IndexedNode::Repository(from)) = found.node else {
+            return Err(Error::RepositoryNotFound);
+        };
+        let page = from.pull_requests;
+        let mut entries = Vec::new();
+        for (index, edge) in page.edges.unwrap_or_default().into_iter().enumerate() {
+            let null = || Error::NullNode { index, message: String::new() };
+            let edge = edge.ok_or_else(null)?;
+            let node = edge.node.ok_or_else(null)?;
+            entries.push(IndexEntry {
+                number: PullRequestNumber(node.number.into()),
+                node_id: NodeId(node.id.into_inner()),
+                created_at: node.created_at,
+                cursor: Cursor(edge.cursor),
+            });
+        }
+        Ok(Index {
+            entries,
+            end_cursor: page.page_info.end_cursor.map(Cursor),
+            has_next_page: page.page_info.has_next_page,
+            total_count: page.total_count.into(),
+        })
+    }
+}
+
+fn mean(sizes: &[f64]) -> Option<f64> {
+    let count = u32::try_from(sizes.len()).ok().filter(|count| *count > 0)?;
+    Some(sizes.iter().sum::<f64>() / f64::from(count))
+}
