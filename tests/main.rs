@@ -1,0 +1,4 @@
+//! The one integration binary: a module per promise.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod tidy;
