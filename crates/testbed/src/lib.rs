@@ -9,6 +9,8 @@
 pub mod assets;
 pub mod clone;
 pub mod cluster;
+pub mod demo;
+pub mod gates;
 pub mod operator;
 pub mod ports;
 pub mod postgres;

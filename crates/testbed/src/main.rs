@@ -2,6 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use nix::sys::signal::Signal;
+use testbed::demo::{DemoArgs, demo};
+use testbed::gates;
 use testbed::supervise::{SuperviseArgs, adopt, supervise, trampoline};
 use testbed::up::{self, UpArgs};
 
@@ -20,6 +22,14 @@ enum Command {
     Operator,
     /// Ends everything and removes it.
     Down,
+    /// A backfill from its manifest to the proof.
+    Demo(DemoArgs),
+    /// Builds everything and runs all tests.
+    Test,
+    /// Formatting, lints and the house rules.
+    Check,
+    /// Writes the generated files anew.
+    Generate,
     /// Ends one part and starts it again: postgres, kube-apiserver, etcd.
     Restart {
         /// The part.
@@ -52,6 +62,10 @@ fn main() -> anyhow::Result<()> {
         Command::Up(args) => block_on(async { up::up(&args).await?.print_next().await }),
         Command::Operator => block_on(up::operator()),
         Command::Down => block_on(up::down()),
+        Command::Demo(args) => block_on(demo(&args)),
+        Command::Test => gates::test(),
+        Command::Check => gates::check(),
+        Command::Generate => gates::generate(),
         Command::Restart { name, signal } => block_on(up::restart(&name, signal.as_deref())),
     }
 }

@@ -1,0 +1,60 @@
+//! `make test`, `make check`, `make generate`: cargo with everything it needs beside it.
+//! Must not test anything itself.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::assets::Assets;
+use crate::clone;
+
+/// Builds every binary, then runs every test. Errors if one fails.
+pub fn test() -> anyhow::Result<()> {
+    Assets::find()?;
+    cargo(&["build", "--workspace", "--bins"])?;
+    cargo(&["test", "--workspace"])
+}
+
+/// Formatting, lints as errors, and the rules of the house.
+pub fn check() -> anyhow::Result<()> {
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    cargo(&["test", "-q", "-p", "testbed", "--test", "tidy"])
+}
+
+/// The files that the operator's binary writes: its kinds and its catalogues.
+const GENERATED: [(&str, &str); 3] = [
+    ("crd", "crds/repositorybackfills.backfill.contributor.info.yaml"),
+    ("reasons", "docs/reference/reasons.md"),
+    ("metrics", "docs/reference/metrics.md"),
+];
+
+/// Writes every generated file anew.
+pub fn generate() -> anyhow::Result<()> {
+    cargo(&["build", "-q", "-p", "backfill-operator", "--bins"])?;
+    let root = clone::root()?;
+    let operator = clone::binary("backfill-operator")?;
+    for (subcommand, file) in GENERATED {
+        let output = Command::new(&operator).arg(subcommand).output()?;
+        if !output.status.success() {
+            bail!("{subcommand}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let file = root.join(file);
+        std::fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
+        std::fs::write(&file, output.stdout)?;
+        eprintln!("wrote {}", file.display());
+    }
+    Ok(())
+}
+
+/// Runs cargo in the clone. Its exit code becomes ours by way of an error.
+fn cargo(args: &[&str]) -> anyhow::Result<()> {
+    eprintln!("cargo {}", args.join(" "));
+    let status = Command::new("cargo").args(args).current_dir(clone::root()?).status();
+    let status = status.context("starting cargo")?;
+    if !status.success() {
+        bail!("cargo {} failed ({status})", args.join(" "));
+    }
+    Ok(())
+}
