@@ -1,0 +1,1 @@
+//! The distributions against the figures of github-api.md section 7.
