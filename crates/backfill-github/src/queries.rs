@@ -10,6 +10,8 @@ pub(crate) mod list;
 pub(crate) mod overflow;
 pub(crate) mod pull_request;
 pub(crate) mod resolve;
+#[cfg(test)]
+mod tests;
 pub(crate) mod threads;
 
 use serde::Deserialize;

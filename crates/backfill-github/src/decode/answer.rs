@@ -35,3 +35,6 @@ pub(crate) fn open(text: &str, answered: &Answered<'_>) -> Result<Box<RawValue>,
     let told = by_message(&message, headers);
     Err(told.unwrap_or_else(|| Error::Unreadable("neither data nor errors".into()).into()))
 }
+
+#[cfg(test)]
+mod tests;

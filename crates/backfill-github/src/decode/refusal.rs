@@ -38,7 +38,7 @@ pub(crate) struct Answered<'a> {
 /// The cause, if the HTTP status or a bare `message` says that nothing was answered.
 pub(crate) fn by_status(answered: &Answered<'_>, body: &str) -> Option<Refusal> {
     let &Answered { status, headers, elapsed } = answered;
-    if status == 200 {
+    if (200..300).contains(&status) {
         return None;
     }
     if status == 502 || status == 504 {
@@ -163,10 +163,15 @@ fn by_place(error: &GraphQlError, message: String) -> Error {
     if error.is("FORBIDDEN") {
         return Error::PermissionDenied { message };
     }
-    if error.is("NOT_FOUND") && path.len() <= 1 {
-        let pull_request =
-            message.contains("to a PullRequest") || error.path_text().starts_with('c');
-        return if pull_request { Error::PullRequestNotFound } else { Error::RepositoryNotFound };
+    if error.is("NOT_FOUND") {
+        // An alias of a follow-up is a pull request or one of its threads.
+        let is_alias = path.len() == 1 && error.path_text().starts_with('c');
+        if is_alias || message.contains("to a PullRequest") {
+            return Error::PullRequestNotFound;
+        }
+        if path.len() <= 1 {
+            return Error::RepositoryNotFound;
+        }
     }
     if error.kind.is_none() && (error.extensions.is_some() || path.is_empty()) {
         return Error::QueryRejected { message };

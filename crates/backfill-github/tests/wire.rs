@@ -1,0 +1,280 @@
+//! What the wire may do to an answer, and what must go out: against a server that speaks in
+//! canned bytes. Whatever needs a GitHub behind it is tested against the stand-in.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration;
+
+use backfill_api::Reason;
+use backfill_github::{Client, Config, Error, GitHub};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+const TOKEN: &str = "ghp_canarycanarycanary";
+
+/// 2026-11-20 10:00:00 UTC, always.
+fn clock() -> Timestamp {
+    Timestamp::from_second(1_795_168_800).unwrap()
+}
+
+fn config(url: String) -> Config {
+    Config {
+        url,
+        user_agent: "backfill-operator/test".to_owned(),
+        clock,
+        request_timeout: Duration::from_millis(1_500),
+        max_body_bytes: 10_000,
+        allow_http: true,
+    }
+}
+
+/// Answers the connections in turn with these bytes, then closes each; the requests it saw are
+/// returned. No bytes: the connection is closed without a word.
+async fn github(answers: Vec<Vec<u8>>) -> (GitHub, JoinHandle<Vec<String>>) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    #[expect(clippy::disallowed_methods, reason = "the test ends it")]
+    let seen = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !is_whole(&request) {
+                let mut piece = [0; 4096];
+                let read = stream.read(&mut piece).await.unwrap();
+                if read == 0 {
+                    break;
+                }
+                request.extend_from_slice(&piece[..read]);
+            }
+            seen.push(String::from_utf8_lossy(&request).into_owned());
+            stream.write_all(&answer).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+        seen
+    });
+    (GitHub::new(config(url)).unwrap(), seen)
+}
+
+async fn server(answers: Vec<Vec<u8>>) -> (Client, JoinHandle<Vec<String>>) {
+    let (github, seen) = github(answers).await;
+    (github.client(SecretString::from(TOKEN)), seen)
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.is_some_and(|length| body.len() >= length.parse().unwrap())
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\n{headers}\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+const GOOD: &str = r#"{"data":{"rateLimit":{"cost":1,"limit":5000,"remaining":4999,"used":1,"resetAt":"2026-11-20T11:00:00Z"},"viewer":{"databaseId":7,"login":"mona"},"repository":{"id":"R_1","databaseId":42,"nameWithOwner":"o/r","isPrivate":false,"isArchived":true,"isDisabled":false,"defaultBranchRef":null,"issues":{"totalCount":3},"pullRequests":{"totalCount":2,"nodes":[{"changedFiles":3},null,{"changedFiles":6}]}}}}"#;
+
+async fn resolve(client: &Client) -> Result<backfill_github::Resolved, Error> {
+    client.resolve(&"o/r".into()).await
+}
+
+#[tokio::test]
+async fn a_request_carries_what_github_asks_for_and_the_answer_is_read() {
+    let (client, seen) = server(vec![answer("200 OK", "", GOOD)]).await;
+    assert!(client.identity().starts_with("token:"), "{}", client.identity());
+    let resolved = resolve(&client).await.unwrap();
+    assert_eq!(client.identity(), "viewer:7");
+    assert_eq!(resolved.viewer_login, "mona");
+    assert_eq!(resolved.mean_changed_files, Some(4.5));
+    let repository = resolved.repository;
+    assert_eq!((repository.github_id, repository.pull_request_count), (42, 2));
+    assert!(repository.is_archived && repository.default_branch.is_none());
+    let limits = client.governor().limits().unwrap();
+    assert_eq!((limits.limit, limits.remaining), (5000, 4999));
+    let request = &seen.await.unwrap()[0];
+    let expected = [
+        "POST /graphql HTTP/1.1",
+        "user-agent: backfill-operator/test",
+        "authorization: bearer ghp_canarycanarycanary",
+        "accept-encoding: gzip",
+        r#""operationName":"ResolveRepository""#,
+        r#""owner":"o""#,
+    ];
+    for text in expected {
+        assert!(request.contains(text), "{text} is not in {request}");
+    }
+}
+
+#[tokio::test]
+async fn two_tokens_of_one_account_share_a_governor() {
+    let dear = GOOD.replace("4999", "17");
+    let (github, _seen) =
+        github(vec![answer("200 OK", "", GOOD), answer("200 OK", "", &dear)]).await;
+    let one = github.client(SecretString::from("one"));
+    let other = github.client(SecretString::from("other"));
+    resolve(&one).await.unwrap();
+    assert_ne!(one.identity(), other.identity());
+    resolve(&other).await.unwrap();
+    assert_eq!(one.identity(), other.identity());
+    // What the second token's own governor had learned was not lost.
+    assert_eq!(one.governor().limits().unwrap().remaining, 17);
+    assert!(std::sync::Arc::ptr_eq(&one.governor(), &other.governor()));
+}
+
+#[tokio::test]
+async fn a_connection_closed_without_a_word_is_tried_once_more_and_only_once() {
+    let (client, seen) = server(vec![Vec::new(), answer("200 OK", "", GOOD)]).await;
+    resolve(&client).await.unwrap();
+    assert_eq!(seen.await.unwrap().len(), 2);
+    let (client, seen) = server(vec![Vec::new(), Vec::new()]).await;
+    let error = resolve(&client).await.unwrap_err();
+    assert!(matches!(error, Error::Interrupted { .. }), "{error:?}");
+    assert_eq!(seen.await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_is_no_answer() {
+    let mut cut = answer("200 OK", "", GOOD);
+    cut.truncate(cut.len() - 20);
+    let (client, _seen) = server(vec![cut]).await;
+    let error = resolve(&client).await.unwrap_err();
+    assert!(matches!(error, Error::Interrupted { .. }), "{error:?}");
+    assert!(error.is_size_related());
+    let whole_but_cut = answer("200 OK", "", &GOOD[..GOOD.len() - 20]);
+    let (client, _seen) = server(vec![whole_but_cut]).await;
+    let error = resolve(&client).await.unwrap_err();
+    assert!(matches!(error, Error::Truncated { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn only_so_many_bytes_are_read() {
+    let (client, _seen) = server(vec![answer("200 OK", "", &"x".repeat(10_001))]).await;
+    let error = resolve(&client).await.unwrap_err();
+    assert!(matches!(error, Error::Oversized { limit_bytes: 10_000, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let location = "location: http://127.0.0.1:9/elsewhere\r\n";
+    let (client, _seen) = server(vec![answer("301 Moved Permanently", location, "{}")]).await;
+    let error = resolve(&client).await.unwrap_err();
+    assert!(matches!(error, Error::NotTheApi { status: 301, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn silence_ends_at_the_time_out() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let client = GitHub::new(config(url)).unwrap().client(SecretString::from(TOKEN));
+    let error = resolve(&client).await.unwrap_err();
+    assert!(matches!(error, Error::TimedOut { status: None, .. }), "{error:?}");
+    assert!(error.elapsed().unwrap() >= Duration::from_millis(1_400));
+}
+
+#[tokio::test]
+async fn nobody_listening_is_named_so() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let client = GitHub::new(config(url)).unwrap().client(SecretString::from(TOKEN));
+    let error = resolve(&client).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable(_)), "{error:?}");
+    assert_eq!(error.reason(), Reason::GitHubUnavailable);
+}
+
+#[tokio::test]
+async fn after_exhaustion_nothing_is_sent_before_the_reset() {
+    let headers = "x-ratelimit-limit: 5000\r\nx-ratelimit-remaining: 0\r\n\
+                   x-ratelimit-reset: 1795170600\r\ndate: Fri, 20 Nov 2026 10:10:00 GMT\r\n";
+    let body = r#"{"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded for user ID 1."}]}"#;
+    let (client, seen) = server(vec![answer("200 OK", headers, body)]).await;
+    let first = resolve(&client).await.unwrap_err();
+    let second = resolve(&client).await.unwrap_err();
+    assert_eq!(seen.await.unwrap().len(), 1);
+    // GitHub's clock is ten minutes ahead; its reset is in twenty by ours, and a second is added.
+    let until = Timestamp::from_second(1_795_170_600 - 600 + 1).unwrap();
+    for error in [first, second] {
+        assert!(matches!(error, Error::PrimaryLimit { .. }), "{error:?}");
+        assert_eq!(error.until(), Some(until));
+        assert_eq!(error.reason(), Reason::RateLimited);
+    }
+}
+
+#[tokio::test]
+async fn after_a_secondary_limit_nothing_is_sent_before_its_end() {
+    let body = r#"{"message":"You have exceeded a secondary rate limit. Please wait."}"#;
+    for (header, seconds) in [("retry-after: 17\r\n", 17), ("", 60), ("retry-after: soon\r\n", 60)]
+    {
+        let (client, seen) = server(vec![answer("403 Forbidden", header, body)]).await;
+        let until = clock().as_second() + seconds;
+        for _ in 0..2 {
+            let error = resolve(&client).await.unwrap_err();
+            assert!(matches!(error, Error::SecondaryLimit { .. }), "{error:?}");
+            assert_eq!(error.until().unwrap().as_second(), until);
+        }
+        assert_eq!(seen.await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_last_points_are_kept_for_others() {
+    let (client, seen) = server(vec![answer("200 OK", "", GOOD)]).await;
+    resolve(&client).await.unwrap();
+    let request = backfill_github::ChunkRequest {
+        repository: &"o/r".into(),
+        node_id: &"R_1".into(),
+        after: None,
+        size: 25,
+        parts: &[],
+    };
+    let careful = client.clone().spending_for("a", 4_999);
+    let error = careful.chunk(&request).await.unwrap_err();
+    assert!(matches!(error, Error::BelowFloor { remaining: 4_999, floor: 4_999, .. }), "{error:?}");
+    assert_eq!(error.reason(), Reason::RateLimited);
+    let error = client.clone().spending_for("a", 5_000).chunk(&request).await.unwrap_err();
+    assert!(matches!(error, Error::BudgetTooSmall { limit: 5_000, floor: 5_000 }), "{error:?}");
+    assert_eq!(seen.await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_token_is_never_shown() {
+    let (client, _seen) = server(vec![answer("401 Unauthorized", "", "{}")]).await;
+    let error = resolve(&client).await.unwrap_err();
+    assert!(matches!(error, Error::BadCredentials), "{error:?}");
+    let shown =
+        format!("{client:?} {error:?} {error} {} {}", client.identity(), client.token_hash());
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn only_loopback_may_be_plain() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let new = |url: &str, allow_http| {
+        GitHub::new(Config { allow_http, ..config(url.to_owned()) }).is_ok()
+    };
+    assert!(new("https://api.github.com", false));
+    assert!(new("http://127.0.0.1:8080/", true));
+    assert!(new("http://[::1]:8080", true));
+    assert!(new("http://localhost:8080", true));
+    for (url, allow_http) in [
+        ("http://127.0.0.1:8080", false),
+        ("http://api.github.com", true),
+        ("http://127.0.0.1.example.com", true),
+        ("ftp://127.0.0.1", true),
+        ("api.github.com", true),
+        ("", true),
+    ] {
+        assert!(!new(url, allow_http), "{url}");
+    }
+}
