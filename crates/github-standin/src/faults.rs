@@ -70,7 +70,6 @@ impl FromStr for Wrong {
             ("slow", Some(_)) => seconds().map(|seconds| Wrong::Slow { seconds }),
             ("secondary", Some(_)) => seconds().map(|seconds| Wrong::Secondary { seconds }),
             ("huge", Some(bytes)) => bytes.parse().ok().map(|bytes| Wrong::Huge { bytes }),
-            (_, Some(_)) => None,
             ("502-json", None) => Some(Wrong::BadGatewayJson),
             ("502-html", None) => Some(Wrong::BadGatewayHtml),
             ("504-json", None) => Some(Wrong::GatewayTimeoutJson),

@@ -43,8 +43,8 @@ pub struct Standin {
 #[serde(rename_all = "camelCase")]
 pub struct Query {
     /// The document.
-    #[serde(default)]
-    pub query: Option<String>,
+    #[serde(default, rename = "query")]
+    pub text: Option<String>,
     /// The variables.
     #[serde(default)]
     pub variables: Option<Map<String, Value>>,
@@ -119,7 +119,7 @@ impl Standin {
 
     /// Answers a call. `refused` is what the gate said when the request came in.
     pub fn call(&self, credential: &str, query: &Query, refused: Option<Wait>) -> Call {
-        let text = query.query.as_deref().unwrap_or_default();
+        let text = query.text.as_deref().unwrap_or_default();
         let operation = operation_name(query.operation_name.as_deref(), text);
         Ledger::count(&mut lock(&self.ledger).by_operation, &operation);
         let none = Map::new();

@@ -53,7 +53,7 @@ pub fn coerce(
         let problem = problem(schema, &definition.ty, value.as_ref().unwrap_or(&Value::Null));
         if let Some((path, explanation)) = problem {
             let place = definition.location().and_then(|span| span.line_column(sources));
-            failures.push(invalid(definition, value.as_ref(), path, &explanation, place));
+            failures.push(invalid(definition, value.as_ref(), &path, &explanation, place));
         } else if let Some(value) = value {
             variables.insert(name.into(), in_list(&definition.ty, value));
         }
@@ -73,7 +73,7 @@ fn in_list(ty: &Type, value: Value) -> Value {
 fn invalid(
     definition: &VariableDefinition,
     value: Option<&Value>,
-    path: Vec<Value>,
+    path: &[Value],
     explanation: &str,
     place: Option<apollo_compiler::parser::LineColumn>,
 ) -> Failure {
@@ -126,7 +126,8 @@ fn problem(schema: &Schema, ty: &Type, value: &Value) -> Option<(Vec<Value>, Str
         (_, Some(ExtendedType::Enum(values))) => {
             let known = |text: &str| values.values.keys().any(|value| value.as_str() == text);
             if !value.as_str().is_some_and(known) {
-                let names: Vec<&str> = values.values.keys().map(|one| one.as_str()).collect();
+                let names: Vec<&str> =
+                    values.values.keys().map(apollo_compiler::Name::as_str).collect();
                 let why = format!("Expected {value} to be one of: {}", names.join(", "));
                 return Some((Vec::new(), why));
             }

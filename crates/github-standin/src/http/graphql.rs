@@ -82,7 +82,7 @@ async fn admitted(
         Ok(query) => query,
         Err(wrong) => {
             note_sins(standin, &sins, "", refused);
-            return (wrong, None);
+            return (answers::bad_request(&wrong), None);
         }
     };
     let call = standin.call(token, &query, refused);
@@ -118,14 +118,14 @@ fn note_sins(standin: &Standin, sins: &[Sin], operation: &str, refused: Option<W
     }
 }
 
-/// Reads a body as GitHub does.
-fn read(body: &[u8]) -> Result<Query, Response<Body>> {
+/// Reads a body, or gives the body of GitHub's refusal.
+fn read(body: &[u8]) -> Result<Query, Value> {
     let parsed = serde_json::from_slice::<Value>(body)
-        .map_err(|_| answers::bad_request(&json!({"message": "Problems parsing JSON"})))?;
+        .map_err(|_| json!({"message": "Problems parsing JSON"}))?;
     let query: Option<Query> = serde_json::from_value(parsed).ok();
-    query.filter(|query| query.query.is_some()).ok_or_else(|| {
+    query.filter(|query| query.text.is_some()).ok_or_else(|| {
         let message = "A query attribute must be specified and must be a string.";
-        answers::bad_request(&json!({"errors": [{"message": message}]}))
+        json!({"errors": [{"message": message}]})
     })
 }
 

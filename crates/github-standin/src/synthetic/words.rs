@@ -74,7 +74,7 @@ pub fn text(prng: &mut Prng, bytes: u64) -> String {
     while text.len() < bytes {
         let draw = prng.next();
         text.push_str(WORDS[usize::try_from(draw >> 40).unwrap_or(0) % WORDS.len()]);
-        text.push_str(if draw % 12 == 0 { line_end } else { " " });
+        text.push_str(if draw.is_multiple_of(12) { line_end } else { " " });
     }
     text
 }

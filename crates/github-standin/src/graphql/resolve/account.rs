@@ -28,8 +28,7 @@ pub fn account<'w>(account: &Account, field: &Field) -> Answer<'w> {
     match field.name.as_str() {
         "id" => Answer::Text(ids::account(account.kind, account.database_id)),
         "databaseId" => Answer::database_id(account.database_id),
-        "login" => Answer::text(login),
-        "name" => Answer::text(login),
+        "login" | "name" => Answer::text(login),
         "email" if account.kind == AccountKind::User => Answer::text(""),
         "email" => Answer::Null,
         "avatarUrl" => {

@@ -32,7 +32,7 @@ pub fn query<'w>(scene: &Scene<'w>, field: &Field) -> Answer<'w> {
 fn repository<'w>(scene: &Scene<'w>, field: &Field) -> Answer<'w> {
     let (owner, name) = (field.text("owner"), field.text("name"));
     let full = format!("{}/{}", owner.unwrap_or_default(), name.unwrap_or_default());
-    let follow = field.arguments.get("followRenames").and_then(|one| one.as_bool());
+    let follow = field.arguments.get("followRenames").and_then(serde_json::Value::as_bool);
     match scene.world.repository(&full, follow.unwrap_or(true)) {
         Some((_, repository)) => Answer::Object(Object::Repository(repository)),
         None => Answer::Failed(no_repository(&full)),
