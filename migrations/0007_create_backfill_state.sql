@@ -109,6 +109,7 @@ CREATE TABLE quarantined_pull_requests (
     node_id         text,
     reason          text NOT NULL,
     message         text NOT NULL DEFAULT '',
+    -- 0: somebody asked to try it once more; Verify does.
     attempts        integer NOT NULL DEFAULT 1,
     first_seen_at   timestamptz NOT NULL DEFAULT now(),
     last_seen_at    timestamptz NOT NULL DEFAULT now(),

@@ -62,6 +62,25 @@ impl Store {
         tx.execute(query).await?;
         tx.commit().await
     }
+
+    /// Keeps another page size for the next chunk. [`Error::Fenced`] when another holds the lease.
+    pub async fn set_chunk_size(&self, lease: &Lease, size: i64) -> Result<(), Error> {
+        let mut tx = self.begin_small().await?;
+        let query = tx
+            .query(
+                "-- set_chunk_size\n\
+                 UPDATE progressive_backfill_state \
+                 SET chunk_size = $3::bigint, quick_pages = 0, updated_at = now() \
+                 WHERE id = $1 AND lease_epoch = $2",
+            )
+            .bind(lease.state_id)
+            .bind(lease.epoch.get())
+            .bind(size);
+        match tx.execute(query).await? {
+            1 => tx.commit().await,
+            _ => Err(Error::Fenced),
+        }
+    }
 }
 
 /// Takes the state row's lock under our epoch.

@@ -125,7 +125,9 @@ async fn upsert(
         .bind(column(rows, |row| row.line.and_then(|line| line.review_github_id)))
         .bind(column(rows, |row| row.line.and_then(|line| line.in_reply_to)))
         .bind(column(rows, |row| {
-            row.line.and_then(|line| line.thread_id.as_ref()).map(|id| id.as_str())
+            row.line
+                .and_then(|line| line.thread_id.as_ref())
+                .map(backfill_engine::model::NodeId::as_str)
         }))
         .bind(column(rows, |row| row.line.map(|line| line.is_resolved)))
         .bind(column(rows, |row| row.line.and_then(|line| line.path.as_deref())))

@@ -91,13 +91,8 @@ async fn write(
     gone.retain(|number| !by_number.contains_key(number));
     let rows: Vec<&PullRequest> = by_number.into_values().collect();
     let (repository_id, host) = move_state(tx, lease, claim, chunk, &rows, &gone).await?;
-    contributors::upsert(tx, &host, &contributors::actors(&rows)).await?;
-    let written = pull_requests::upsert(tx, repository_id, &host, &rows).await?;
+    let (written, child_rows_written) = write_rows(tx, repository_id, &host, &rows).await?;
     pull_requests::bury(tx, repository_id, &gone).await?;
-    let mut child_rows_written = reviews::replace(tx, repository_id, &host, &rows).await?;
-    child_rows_written += comments::replace(tx, repository_id, &host, &rows).await?;
-    child_rows_written += commits::replace(tx, repository_id, &host, &rows).await?;
-    child_rows_written += files::replace(tx, repository_id, &rows).await?;
     quarantine::resolve(tx, repository_id, &rows, &gone).await?;
     quarantine::insert(tx, repository_id, &chunk.quarantined).await?;
     let unchanged = i64::try_from(rows.len()).unwrap_or(i64::MAX) - written;
@@ -105,6 +100,24 @@ async fn write(
     notify(tx, lease.state_id).await?;
     let state = states::read(tx, lease.state_id).await?;
     Ok(Committed { written, unchanged, child_rows_written, state })
+}
+
+/// Pull requests with everything that was read with them, sorted by number. Tables and rows come
+/// in one order everywhere, so that two chunks never wait for each other. Returns the rows really
+/// written, of pull requests and of children.
+async fn write_rows(
+    tx: &mut Tx,
+    repository_id: Uuid,
+    host: &str,
+    rows: &[&PullRequest],
+) -> Result<(i64, i64), Error> {
+    contributors::upsert(tx, host, &contributors::actors(rows)).await?;
+    let written = pull_requests::upsert(tx, repository_id, host, rows).await?;
+    let mut child_rows_written = reviews::replace(tx, repository_id, host, rows).await?;
+    child_rows_written += comments::replace(tx, repository_id, host, rows).await?;
+    child_rows_written += commits::replace(tx, repository_id, host, rows).await?;
+    child_rows_written += files::replace(tx, repository_id, rows).await?;
+    Ok((written, child_rows_written))
 }
 
 /// The fence, the counters and the cursor. Counted before the rows change: how many of these pull
@@ -145,7 +158,7 @@ async fn move_state(
 const MOVE_STATE: &str = "-- commit_chunk\n\
     UPDATE progressive_backfill_state s SET \
         processed_prs = s.processed_prs + CASE WHEN $3 \
-            THEN cardinality($4::bigint[]) + cardinality($5::bigint[]) \
+            THEN (SELECT count(DISTINCT n) FROM unnest($4::bigint[] || $5::bigint[]) AS n) \
             ELSE cardinality($4::bigint[]) - (SELECT count(*) FROM pull_requests p \
                 WHERE p.repository_id = s.repository_id AND p.number = ANY($4::bigint[]) \
                   AND p.deleted_at IS NULL) END, \

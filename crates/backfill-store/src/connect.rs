@@ -59,7 +59,7 @@ impl Options {
             max_connections: 10,
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(5),
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_mins(1),
             acquire_timeout: Duration::from_secs(5),
             instance_id: instance_id.into(),
             direct: false,
@@ -159,9 +159,12 @@ fn parameters(url: &str) -> Result<Vec<String>, Error> {
     let names = query.split('&').filter(|pair| !pair.is_empty());
     names
         .map(|pair| pair.split('=').next().unwrap_or_default())
-        .map(|name| match URL_PARAMETERS.contains(&name) {
-            true => Ok(name.to_owned()),
-            false => Err(Error::Config(format!("the parameter {name:?} is not supported"))),
+        .map(|name| {
+            if URL_PARAMETERS.contains(&name) {
+                Ok(name.to_owned())
+            } else {
+                Err(Error::Config(format!("the parameter {name:?} is not supported")))
+            }
         })
         .collect()
 }

@@ -37,7 +37,9 @@ pub(crate) async fn upsert(tx: &mut Tx, host: &str, actors: &[&Actor]) -> Result
         .query(UPSERT)
         .bind(host)
         .bind(column(actors, |actor| actor.github_id))
-        .bind(column(actors, |actor| actor.node_id.as_ref().map(|id| id.as_str())))
+        .bind(column(actors, |actor| {
+            actor.node_id.as_ref().map(backfill_engine::model::NodeId::as_str)
+        }))
         .bind(column(actors, |actor| actor.login.as_str()))
         .bind(column(actors, |actor| actor.display_name.as_deref()))
         .bind(column(actors, |actor| actor.avatar_url.as_deref()))

@@ -158,6 +158,14 @@ impl Error {
         }
     }
 
+    /// The instant before which another look is pointless, where the cause names one.
+    pub fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::LeaseHeld { until, .. } => Some(*until),
+            _ => None,
+        }
+    }
+
     /// True when the same transaction may simply be tried again: it was rolled back because of
     /// another one.
     pub(crate) fn is_conflict(&self) -> bool {
@@ -167,7 +175,7 @@ impl Error {
     /// What the driver's error means before COMMIT was sent.
     pub(crate) fn from_driver(error: sqlx::Error) -> Self {
         let code = match &error {
-            sqlx::Error::Database(database) => database.code().map(|code| code.into_owned()),
+            sqlx::Error::Database(database) => database.code().map(std::borrow::Cow::into_owned),
             sqlx::Error::Configuration(source) => return Self::Config(source.to_string()),
             sqlx::Error::ColumnNotFound(_)
             | sqlx::Error::ColumnDecode { .. }

@@ -10,6 +10,7 @@ use crate::connect::Store;
 use crate::error::Error;
 use crate::rows::at;
 use crate::states::status_word;
+use crate::transaction::{Query, Tx};
 
 /// A failed run.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,20 +25,20 @@ pub struct Failure {
     pub next_attempt_at: Option<Timestamp>,
     /// The status from now on.
     pub status: StateStatus,
-    /// Why it is paused, where it is.
+    /// `metadata.pause_reason`; `None` removes it.
     pub pause_reason: Option<String>,
 }
 
 impl Store {
     /// Keeps an error and the instant of the next attempt, so that a restart does not stampede.
-    /// Nothing happens when the row has gone to another object.
+    /// [`Error::Fenced`] when the row has gone to another object.
     pub async fn record_failure(
         &self,
         state_id: Uuid,
         uid: &str,
         failure: &Failure,
     ) -> Result<(), Error> {
-        let mut tx = self.begin_small().await?;
+        let tx = self.begin_small().await?;
         let query = tx
             .query(
                 "-- record_failure\n\
@@ -59,34 +60,43 @@ impl Store {
             .bind(failure.next_attempt_at.map(at))
             .bind(status_word(failure.status))
             .bind(&failure.pause_reason);
-        tx.execute(query).await?;
-        tx.commit().await
+        finish(tx, query).await
     }
 
-    /// Keeps a wait that is no error: a limit, a suspension, a turn to come. The next acquire
-    /// makes the row active again.
-    pub async fn record_wait(
+    /// Keeps why nothing happens although there is no error: a limit, a suspension, a turn to
+    /// come. The next acquire makes the row active again. [`Error::Fenced`] when the row has gone
+    /// to another object.
+    pub async fn record_pause(
         &self,
         state_id: Uuid,
         uid: &str,
+        status: StateStatus,
         pause_reason: &str,
         until: Option<Timestamp>,
     ) -> Result<(), Error> {
-        let mut tx = self.begin_small().await?;
+        let tx = self.begin_small().await?;
         let query = tx
             .query(
-                "-- record_wait\n\
+                "-- record_pause\n\
                  UPDATE progressive_backfill_state SET \
-                     status = 'paused', written_status = 'paused', next_attempt_at = $3, \
+                     status = $3, written_status = $3, next_attempt_at = $5, \
                      metadata = metadata || jsonb_build_object('pause_reason', $4::text), \
                      updated_at = now() \
-                 WHERE id = $1 AND object_uid = $2 AND status <> 'completed'",
+                 WHERE id = $1 AND object_uid = $2",
             )
             .bind(state_id)
             .bind(uid)
-            .bind(until.map(at))
-            .bind(pause_reason);
-        tx.execute(query).await?;
-        tx.commit().await
+            .bind(status_word(status))
+            .bind(pause_reason)
+            .bind(until.map(at));
+        finish(tx, query).await
+    }
+}
+
+/// Commits an update of the one row, which must be there and ours.
+async fn finish(mut tx: Tx, query: Query) -> Result<(), Error> {
+    match tx.execute(query).await? {
+        1 => tx.commit().await,
+        _ => Err(Error::Fenced),
     }
 }

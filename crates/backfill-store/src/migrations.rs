@@ -19,9 +19,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 const ADAPT_TO_SERVER: &str = include_str!("../../../migrations/each_time/adapt_to_server.sql");
 
 impl Store {
-    /// Runs what has not run yet and returns the numbers of it. Safe to call twice, and from
-    /// several places at once.
-    pub async fn migrate(&self) -> Result<Vec<i64>, Error> {
+    /// Runs what has not run yet. Safe to call twice, and from several places at once.
+    pub async fn migrate(&self) -> Result<(), Error> {
         let limits = Limits {
             statement: Duration::from_mins(10),
             lock: Duration::from_mins(1),
@@ -30,21 +29,18 @@ impl Store {
         let mut tx = self.begin_with(&limits).await?;
         self.prepare_schema(&mut tx).await?;
         tx.commit().await?;
-        let mut ran = Vec::new();
         for migration in MIGRATIONS.iter() {
             let mut tx = self.begin_with(&limits).await?;
             lock(&mut tx).await?;
             if apply(&mut tx, migration).await? {
                 tx.commit().await?;
-                ran.push(migration.version);
                 tracing::info!(version = migration.version, "migration applied");
             }
         }
         let mut tx = self.begin_with(&limits).await?;
         lock(&mut tx).await?;
         tx.run_script(ADAPT_TO_SERVER.into_sql_str()).await.map_err(|e| failed(0, e))?;
-        tx.commit().await?;
-        Ok(ran)
+        tx.commit().await
     }
 
     /// Answers whether every migration of this version has run.

@@ -40,7 +40,9 @@ pub(crate) async fn upsert(
         .bind(column(rows, |row| row.base_sha.as_deref()))
         .bind(column(rows, |row| row.head_sha.as_str()))
         .bind(column(rows, |row| row.merge_commit_sha.as_deref()))
-        .bind(column(rows, |row| row.head_repository.as_ref().map(|name| name.as_str())))
+        .bind(column(rows, |row| {
+            row.head_repository.as_ref().map(backfill_engine::model::RepositoryName::as_str)
+        }))
         .bind(column(rows, |row| row.is_draft))
         .bind(column(rows, |row| row.is_merged))
         .bind(column(rows, |row| row.merged_by.as_ref().map(github_id)))

@@ -90,7 +90,7 @@ pub(crate) async fn insert(
         )
         .bind(repository_id)
         .bind(column(rows, |row| row.number.get()))
-        .bind(column(rows, |row| row.node_id.as_ref().map(|id| id.as_str())))
+        .bind(column(rows, |row| row.node_id.as_ref().map(backfill_engine::model::NodeId::as_str)))
         .bind(column(rows, |row| row.reason.as_str()))
         .bind(column(rows, |row| row.message.as_str()))
         .bind(column(rows, |row| row.attempts));

@@ -30,8 +30,8 @@ pub struct BeginWalk<'a> {
     pub handled_requested_at: Option<&'a str>,
     /// Value of the `restart-requested-at` annotation; `None` keeps what is stored.
     pub handled_restart_requested_at: Option<&'a str>,
-    /// Take the row from an unfinished object: the caller saw that it is gone.
-    pub take_over: bool,
+    /// Uid of an unfinished object whose row may be taken: the caller saw that it is gone.
+    pub take_over_from: Option<&'a str>,
     /// Merged into `metadata`, such as `type` and `triggered_from`.
     pub metadata: BTreeMap<String, String>,
 }
@@ -74,7 +74,11 @@ async fn refuse_claimed(
     let Some(row) = tx.fetch_optional(query).await? else { return Ok(()) };
     let is_finished = get::<String>(&row, "status")? == "completed";
     match states::owner(&row)? {
-        Some(owner) if owner.uid != begin.owner.uid && !is_finished && !begin.take_over => {
+        Some(owner)
+            if owner.uid != begin.owner.uid
+                && !is_finished
+                && begin.take_over_from != Some(owner.uid.as_str()) =>
+        {
             Err(Error::Claimed { owner })
         }
         _ => Ok(()),

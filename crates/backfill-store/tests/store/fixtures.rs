@@ -188,7 +188,7 @@ pub fn walk<'a>(
         fingerprint: "f1",
         handled_requested_at: None,
         handled_restart_requested_at: None,
-        take_over: false,
+        take_over_from: None,
         metadata: BTreeMap::new(),
     }
 }
