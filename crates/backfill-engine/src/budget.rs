@@ -11,6 +11,8 @@ mod hold;
 mod points;
 mod snapshot;
 mod spending;
+#[cfg(test)]
+mod tests;
 mod waits;
 
 use std::collections::BTreeMap;
@@ -32,10 +34,17 @@ pub use waits::{Place, Why};
 const USUAL_LIMIT: i64 = 5_000;
 /// How fast the average cost of a query follows the last one.
 const FOLLOW: f64 = 0.1;
+/// The dearest query that is believed.
+const MOST_POINTS: i64 = 1_000_000;
+/// The longest answer that is believed.
+const MOST_SECONDS: f64 = 900.0;
 /// The longest wait ever named.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(66);
 /// The shortest, so that nobody spins.
 const SHORTEST_WAIT: SignedDuration = SignedDuration::from_millis(100);
+/// Room left for the flows before one never is all there is: an idle budget turns nobody away
+/// for the sake of those that may not come.
+const MOST_SET_ASIDE: f64 = RESPONSE_SECONDS_PER_MINUTE - flows::USUAL_SECONDS;
 /// How long to wait for chunks in flight whose cost is not known yet.
 const FLIGHT_SECONDS: (f64, f64) = (0.5, 10.0);
 
@@ -95,10 +104,12 @@ impl Budget {
         }
     }
 
-    /// A query was answered, well or badly, after `response_seconds`, and cost `cost` points.
+    /// A query was answered, well or badly, after `response_seconds` (15 minutes at most are
+    /// counted: no chunk lives longer), and cost `cost` points.
     pub fn charge(&mut self, flow: &str, cost: i64, response_seconds: f64, now: Timestamp) {
-        let cost = cost.max(0);
-        let seconds = if response_seconds.is_finite() { response_seconds.max(0.0) } else { 0.0 };
+        let cost = cost.clamp(0, MOST_POINTS);
+        let seconds = if response_seconds.is_nan() { 0.0 } else { response_seconds };
+        let seconds = seconds.clamp(0.0, MOST_SECONDS);
         self.spending.forget_before_last_minute(now);
         self.spending.add(Spent { at: now, seconds, points: cost });
         self.flows.charge(flow, cost, seconds, self.seconds_per_point(), now);
@@ -181,7 +192,8 @@ impl Budget {
     fn turn(&self, flow: &str, floor: i64, cost: i64, now: Timestamp) -> Place {
         let (reserved_seconds, reserved_points) = self.flows.reserved_for_others(flow, now);
         let ahead = self.flows.ahead(flow, self.seconds_per_point(), now);
-        let flight = self.flows.usual_seconds(flow).clamp(FLIGHT_SECONDS.0, FLIGHT_SECONDS.1);
+        let usual = self.flows.usual_seconds(flow);
+        let flight = usual.clamp(FLIGHT_SECONDS.0, FLIGHT_SECONDS.1);
         let after_flight = later(now, span(flight));
         if let Some(window) = self.open_window(now) {
             let left = window.told().remaining.saturating_sub(reserved_points);
@@ -194,11 +206,20 @@ impl Budget {
             }
         }
         let spent = self.spending.seconds(now);
-        let most = RESPONSE_SECONDS_PER_MINUTE - reserved_seconds - ahead.seconds;
+        // Those before it must still find their room once this one's own chunk is through.
+        let set_aside = if ahead.seconds > 0.0 { ahead.seconds + usual } else { 0.0 };
+        let set_aside = set_aside.min(MOST_SET_ASIDE);
+        let most = RESPONSE_SECONDS_PER_MINUTE - reserved_seconds - set_aside;
         if spent < most {
             return Place::Now;
         }
-        let until = if most <= 0.0 { after_flight } else { self.spending.falls_below(most, now) };
+        let until = if most > 0.0 {
+            self.spending.falls_below(most, now)
+        } else {
+            let over = reserved_seconds + ahead.seconds - RESPONSE_SECONDS_PER_MINUTE;
+            let minutes = (over / RESPONSE_SECONDS_PER_MINUTE).min(1.0);
+            later(now, span(minutes * ROLLING.as_secs_f64())).max(after_flight)
+        };
         let full = spent + reserved_seconds >= RESPONSE_SECONDS_PER_MINUTE;
         let why = if full { Why::ResponseSeconds { until } } else { Why::Share { until } };
         Self::at(until, why, now)
@@ -207,7 +228,7 @@ impl Budget {
     /// At the pace of the last minute `points` will not last until the window ends.
     fn is_scarce(&self, points: i64, window: Window, now: Timestamp) -> bool {
         let minutes = window.ends_at().duration_since(now).as_secs_f64() / ROLLING.as_secs_f64();
-        float(self.spending.points(now)) * minutes > float(points)
+        float(self.spending.points(now)) * minutes > float(points.max(0))
     }
 
     /// When the flows before one have had `debt` of work at the pace of the last minute.

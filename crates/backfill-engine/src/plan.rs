@@ -225,23 +225,23 @@ mod tests {
 
     #[test]
     fn shapes_cost_what_was_worked_out_for_them() {
-        let c = [flat(10), flat(20), flat(20)];
-        let d = [flat(10), flat(20), flat(20), flat(5), flat(5), flat(5)];
-        let e = [&d[..], &[flat(30), flat(30)]].concat();
+        let shape_c = [flat(10), flat(20), flat(20)];
+        let shape_d = [flat(10), flat(20), flat(20), flat(5), flat(5), flat(5)];
+        let shape_e = [&shape_d[..], &[flat(30), flat(30)]].concat();
         let comments = [flat(10)];
         let replies = [flat(20)];
-        let f = [flat(10), flat(20), Connection { size: 10, inside: &comments }];
-        let g = [flat(10), flat(20), Connection { size: 20, inside: &replies }];
-        let h = [&c[..], &[Connection { size: 20, inside: &comments }]].concat();
+        let shape_f = [flat(10), flat(20), Connection { size: 10, inside: &comments }];
+        let shape_g = [flat(10), flat(20), Connection { size: 20, inside: &replies }];
+        let shape_h = [&shape_c[..], &[Connection { size: 20, inside: &comments }]].concat();
         // Points and nodes at 25, 50 and 100 pull requests a page.
         for (shape, inside, costs, counts) in [
             ("index", &[][..], [1, 1, 1], [25, 50, 100]),
-            ("C", &c, [1, 2, 3], [1_275, 2_550, 5_100]),
-            ("D", &d, [2, 3, 6], [1_650, 3_300, 6_600]),
-            ("E", &e, [2, 4, 8], [3_150, 6_300, 12_600]),
-            ("F", &f, [3, 7, 13], [3_525, 7_050, 14_100]),
-            ("G", &g, [6, 12, 23], [11_275, 22_550, 45_100]),
-            ("H", &h, [6, 12, 24], [6_775, 13_550, 27_100]),
+            ("C", &shape_c, [1, 2, 3], [1_275, 2_550, 5_100]),
+            ("D", &shape_d, [2, 3, 6], [1_650, 3_300, 6_600]),
+            ("E", &shape_e, [2, 4, 8], [3_150, 6_300, 12_600]),
+            ("F", &shape_f, [3, 7, 13], [3_525, 7_050, 14_100]),
+            ("G", &shape_g, [6, 12, 23], [11_275, 22_550, 45_100]),
+            ("H", &shape_h, [6, 12, 24], [6_775, 13_550, 27_100]),
         ] {
             for ((size, cost), count) in [25, 50, 100].into_iter().zip(costs).zip(counts) {
                 assert_eq!(of_pull_requests(size, inside), (cost, count), "{shape} at {size}");

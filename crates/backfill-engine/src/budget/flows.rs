@@ -14,7 +14,7 @@ use crate::numbers::{float, later};
 
 /// Response seconds of a chunk before any was measured: about 2.5 s for a page of 25
 /// pull requests by measurements against live GitHub, and a short follow-up.
-const USUAL_SECONDS: f64 = 3.0;
+pub(super) const USUAL_SECONDS: f64 = 3.0;
 /// How fast the usual seconds of a chunk follow the last one.
 const FOLLOW: f64 = 0.3;
 /// A granted flow is expected back within this; so long its place is also reserved.
@@ -26,10 +26,6 @@ const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// How far, in virtual time, a flow may fall behind the others and still have it made good: two
 /// minutes of the whole allowance at weight 1.
 const MOST_LAG: f64 = 2.0 * RESPONSE_SECONDS_PER_MINUTE;
-/// Room left for the flows before one never exceeds half of the allowance: beyond it, capacity
-/// would idle for those that may not come.
-const MOST_SET_ASIDE: f64 = RESPONSE_SECONDS_PER_MINUTE / 2.0;
-
 #[derive(Clone, Debug, PartialEq)]
 struct Granted {
     at: Timestamp,
@@ -187,7 +183,6 @@ impl Flows {
                 ahead.debt += (own.tag - tag) * flow.weight;
             }
         }
-        ahead.seconds = ahead.seconds.min(MOST_SET_ASIDE);
         ahead
     }
 
