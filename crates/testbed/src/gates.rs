@@ -20,7 +20,7 @@ pub fn test() -> anyhow::Result<()> {
 pub fn check() -> anyhow::Result<()> {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
-    cargo(&["test", "-q", "-p", "testbed", "--test", "tidy"])
+    cargo(&["test", "-q", "-p", "backfill-operator", "--test", "it", "tidy::"])
 }
 
 /// The files that the operator's binary writes: its kinds and its catalogues.

@@ -7,6 +7,7 @@
 )]
 
 pub mod assets;
+pub mod bench;
 pub mod clone;
 pub mod cluster;
 pub mod demo;

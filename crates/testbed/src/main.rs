@@ -24,6 +24,8 @@ enum Command {
     Down,
     /// A backfill from its manifest to the proof.
     Demo(DemoArgs),
+    /// What 1,000 and 10,000 pull requests take, beside a plain loop.
+    Bench,
     /// Builds everything and runs all tests.
     Test,
     /// Formatting, lints and the house rules.
@@ -63,6 +65,7 @@ fn main() -> anyhow::Result<()> {
         Command::Operator => block_on(up::operator()),
         Command::Down => block_on(up::down()),
         Command::Demo(args) => block_on(demo(&args)),
+        Command::Bench => block_on(testbed::bench::bench()),
         Command::Test => gates::test(),
         Command::Check => gates::check(),
         Command::Generate => gates::generate(),

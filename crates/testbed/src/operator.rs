@@ -85,15 +85,24 @@ pub struct Operator {
 impl Operator {
     /// Starts one and waits until it is ready.
     pub async fn start(options: &OperatorOptions) -> anyhow::Result<Self> {
-        let operator = Self::launch(options)?;
+        Self::start_from(&clone::binary(OPERATOR)?, options).await
+    }
+
+    /// The same with a binary of another profile.
+    pub async fn start_from(path: &Path, options: &OperatorOptions) -> anyhow::Result<Self> {
+        let operator = Self::launch_from(path, options)?;
         operator.await_ready().await?;
         Ok(operator)
     }
 
     /// Starts one and does not wait: for tests that kill it before it is ready.
     pub fn launch(options: &OperatorOptions) -> anyhow::Result<Self> {
+        Self::launch_from(&clone::binary(OPERATOR)?, options)
+    }
+
+    fn launch_from(path: &Path, options: &OperatorOptions) -> anyhow::Result<Self> {
         let port = ports::free()?;
-        let program = options.program(&clone::binary(OPERATOR)?, port);
+        let program = options.program(path, port);
         let child = spawner::spawn(trampoline::command(&clone::binary("testbed")?, &program)?)?;
         let pid = Pid::from_raw(i32::try_from(child.id())?);
         let url = format!("http://127.0.0.1:{port}");

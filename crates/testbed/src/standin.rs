@@ -1,7 +1,7 @@
 //! The stand-in GitHub as a program: its command line, and a handle on one for tests.
 //! Must not import the stand-in: its command line and its HTTP pages are all it knows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
 
@@ -70,13 +70,17 @@ pub struct StandIn {
 impl StandIn {
     /// Starts one and waits until it answers.
     pub async fn start(args: &StandInArgs) -> anyhow::Result<Self> {
+        Self::start_from(&clone::binary(STANDIN)?, args).await
+    }
+
+    /// The same with a binary of another profile.
+    pub async fn start_from(path: &Path, args: &StandInArgs) -> anyhow::Result<Self> {
         let port = ports::free()?;
         let log = tempfile::NamedTempFile::new()?.into_temp_path();
         let dir = crate::run_dir::RunDir::at(&std::env::temp_dir());
-        let path = clone::binary(STANDIN)?;
         let program = Program {
             log: log.to_path_buf(),
-            ..cluster::programs::program(&dir, STANDIN, &path, args.command_line(port))
+            ..cluster::programs::program(&dir, STANDIN, path, args.command_line(port))
         };
         let child = spawner::spawn(trampoline::command(&clone::binary("testbed")?, &program)?)?;
         let url = format!("http://127.0.0.1:{port}");

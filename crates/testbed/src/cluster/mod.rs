@@ -2,7 +2,7 @@
 //! Must not know the operator or the stand-in.
 
 pub mod kubeconfig;
-pub mod namespace;
+mod namespace;
 pub mod pki;
 pub mod programs;
 mod start;
@@ -19,6 +19,7 @@ use crate::assets::Assets;
 use crate::postgres::{POSTGRES, Postgres};
 use crate::run_dir::RunDir;
 use crate::supervise::protocol::{Control, Request};
+pub use namespace::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, condition, is_condition};
 use programs::{APISERVER, Choices, Ports};
 
 /// What a later command needs to know about a running testbed; kept in its directory.

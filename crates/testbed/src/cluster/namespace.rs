@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
-use kube::api::{Api, ObjectMeta, PostParams};
+use kube::api::{
+    Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, ObjectMeta, PostParams,
+};
+use serde_json::Value;
 
 use super::Cluster;
 use super::kubeconfig::{self, Identity};
@@ -79,6 +82,15 @@ impl Cluster {
         Ok(())
     }
 
+    /// The RepositoryBackfills of a namespace.
+    pub async fn backfills(&self, namespace: &str) -> anyhow::Result<Vec<DynamicObject>> {
+        let kind =
+            GroupVersionKind::gvk("backfill.contributor.info", "v1alpha1", "RepositoryBackfill");
+        let kind = ApiResource::from_gvk(&kind);
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client().await?, namespace, &kind);
+        Ok(api.list(&ListParams::default()).await?.items)
+    }
+
     /// A new kubeconfig that holds a token of the operator's own ServiceAccount, and so has
     /// exactly the permissions that users give it. `server` replaces the API server's
     /// address, for a proxy.
@@ -102,6 +114,17 @@ impl Cluster {
         kubeconfig::write(&file, server.unwrap_or(&own), &pki, &Identity::Token(&token))?;
         Ok(file)
     }
+}
+
+/// Whether a condition of an object has this status.
+pub fn is_condition(object: &DynamicObject, kind: &str, status: &str) -> bool {
+    condition(object, kind).is_some_and(|condition| condition["status"] == status)
+}
+
+/// A condition of an object, if it has it.
+pub fn condition<'a>(object: &'a DynamicObject, kind: &str) -> Option<&'a Value> {
+    let conditions = object.data["status"]["conditions"].as_array()?;
+    conditions.iter().find(|condition| condition["type"] == kind)
 }
 
 fn has_manifests(dir: &std::path::Path) -> anyhow::Result<bool> {

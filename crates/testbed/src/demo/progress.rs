@@ -5,29 +5,21 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
+use kube::api::DynamicObject;
 use serde_json::Value;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, condition, is_condition};
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Without a terminal a line is printed again this often.
 const PRINT_EVERY: Duration = Duration::from_secs(2);
 
-/// The RepositoryBackfills of the namespace `default`.
-pub async fn backfills(cluster: &Cluster) -> anyhow::Result<Vec<DynamicObject>> {
-    let kind = GroupVersionKind::gvk("backfill.contributor.info", "v1alpha1", "RepositoryBackfill");
-    let kind = ApiResource::from_gvk(&kind);
-    let api: Api<DynamicObject> = Api::namespaced_with(cluster.client().await?, "default", &kind);
-    Ok(api.list(&ListParams::default()).await?.items)
-}
-
 /// Prints progress until every object is ready or stalled.
 pub async fn watch(cluster: &Cluster) -> anyhow::Result<()> {
     let mut board = Board::new();
     loop {
-        let objects = backfills(cluster).await?;
-        let is_over = !objects.is_empty() && objects.iter().all(|object| settled(&object.data));
+        let objects = cluster.backfills("default").await?;
+        let is_over = !objects.is_empty() && objects.iter().all(settled);
         board.show(&objects, is_over);
         if is_over {
             return Ok(());
@@ -36,14 +28,8 @@ pub async fn watch(cluster: &Cluster) -> anyhow::Result<()> {
     }
 }
 
-fn settled(object: &Value) -> bool {
-    condition(object, "Ready").is_some_and(|ready| ready["status"] == "True")
-        || condition(object, "Stalled").is_some_and(|stalled| stalled["status"] == "True")
-}
-
-fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
-    let conditions = object["status"]["conditions"].as_array()?;
-    conditions.iter().find(|condition| condition["type"] == kind)
+fn settled(object: &DynamicObject) -> bool {
+    is_condition(object, "Ready", "True") || is_condition(object, "Stalled", "True")
 }
 
 /// The lines on the screen.
@@ -78,11 +64,11 @@ impl Board {
         self.printed = Instant::now();
         let mut text = String::new();
         if self.is_terminal && self.height > 0 {
-            text.push_str(&format_up(self.height));
+            text.push_str(&up(self.height));
         }
         for object in objects {
             let name = object.metadata.name.clone().unwrap_or_default();
-            let line = self.line(&name, &object.data);
+            let line = self.line(&name, object);
             let same = self.last.get(&name) == Some(&line);
             if self.is_terminal {
                 text.push_str(&line);
@@ -99,8 +85,8 @@ impl Board {
         let _ = std::io::stdout().flush();
     }
 
-    fn line(&mut self, name: &str, object: &Value) -> String {
-        let status = &object["status"];
+    fn line(&mut self, name: &str, object: &DynamicObject) -> String {
+        let status = &object.data["status"];
         let count = status["processedPullRequests"].as_i64().unwrap_or(0);
         let (since, first) = *self.starts.entry(name.to_owned()).or_insert((Instant::now(), count));
         let rate = rate(count - first, since.elapsed());
@@ -122,7 +108,7 @@ impl Board {
     }
 }
 
-fn format_up(lines: usize) -> String {
+fn up(lines: usize) -> String {
     format!("\x1b[{lines}A")
 }
 
@@ -143,8 +129,10 @@ fn eta(left: i64, rate: f64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{eta, settled};
+    use kube::api::DynamicObject;
     use serde_json::json;
+
+    use super::{eta, settled};
 
     #[test]
     fn an_eta_needs_a_rate() {
@@ -155,8 +143,12 @@ mod tests {
 
     #[test]
     fn an_object_is_settled_when_ready_or_stalled() {
-        let with = |kind: &str, status: &str| json!({"status": {"conditions": [{"type": kind, "status": status}]}});
+        let with = |kind: &str, status: &str| -> DynamicObject {
+            let conditions = json!([{"type": kind, "status": status}]);
+            serde_json::from_value(json!({"metadata": {}, "status": {"conditions": conditions}}))
+                .unwrap()
+        };
         assert!(settled(&with("Ready", "True")) && settled(&with("Stalled", "True")));
-        assert!(!settled(&with("Ready", "Unknown")) && !settled(&json!({})));
+        assert!(!settled(&with("Ready", "Unknown")));
     }
 }

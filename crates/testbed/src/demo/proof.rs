@@ -6,7 +6,6 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, Row};
 
-use super::progress::backfills;
 use crate::standin;
 use crate::up::Session;
 
@@ -37,7 +36,7 @@ pub async fn against_standin(session: &Session) -> anyhow::Result<()> {
     let totals = standin::get(&http, github, "totals").await?;
     let mut missing = Vec::new();
     println!("{:<16} {:<16} {:>10} {:>10}", "REPOSITORY", "ROWS", "STORED", "ON GITHUB");
-    for object in backfills(session.cluster()).await? {
+    for object in session.cluster().backfills("default").await? {
         let repository = repository(&object)?;
         let stored = stored(session, &repository).await?;
         for ((table, key), stored) in TABLES.into_iter().zip(stored) {
@@ -63,7 +62,7 @@ pub async fn against_standin(session: &Session) -> anyhow::Result<()> {
 
 /// Against the real GitHub only the operator's own comparison can be shown.
 pub async fn against_github(session: &Session) -> anyhow::Result<()> {
-    for object in backfills(session.cluster()).await? {
+    for object in session.cluster().backfills("default").await? {
         let repository = repository(&object)?;
         let status = &object.data["status"];
         println!("{repository} on GitHub: {} pull requests", status["expectedPullRequests"]);

@@ -2,7 +2,7 @@
 //! write (POST, PUT, PATCH, DELETE). Watches pass unbuffered, tokens as they are.
 //! Must not know any kind.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use http::Method;
 
@@ -29,6 +29,7 @@ impl ApiProxy {
                 let writes = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
                 writes.contains(&request.method)
             },
+            recorded: Mutex::new(None),
         });
         let gate = Gate::open(move |stream, shared| serve(stream, shared, upstream.clone()))?;
         Ok(Self { gate })

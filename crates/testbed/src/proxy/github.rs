@@ -1,14 +1,16 @@
 //! A proxy before the stand-in GitHub. Counts `POST /graphql`. Must not read queries.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+use hyper::body::Bytes;
 
 use super::gate::{Gate, controls};
 use super::http_forward::{Upstream, serve};
 
 /// A proxy before a GitHub.
-#[derive(Debug)]
 pub struct GitHubProxy {
     gate: Gate,
+    upstream: Arc<Upstream>,
 }
 
 impl GitHubProxy {
@@ -22,9 +24,21 @@ impl GitHubProxy {
             counts: |request| {
                 request.method == http::Method::POST && request.uri.path() == "/graphql"
             },
+            recorded: Mutex::new(None),
         });
-        let gate = Gate::open(move |stream, shared| serve(stream, shared, upstream.clone()))?;
-        Ok(Self { gate })
+        let inner = upstream.clone();
+        let gate = Gate::open(move |stream, shared| serve(stream, shared, inner.clone()))?;
+        Ok(Self { gate, upstream })
+    }
+
+    /// Keeps the bodies of the requests from now on.
+    pub fn record(&self) {
+        *self.upstream.recorded() = Some(Vec::new());
+    }
+
+    /// The bodies kept so far, in the order in which they came.
+    pub fn recorded(&self) -> Vec<Bytes> {
+        self.upstream.recorded().clone().unwrap_or_default()
     }
 
     /// Its address, in place of GitHub's.

@@ -1,7 +1,7 @@
 //! Passes HTTP/1 requests on to another address, unchanged and unbuffered. Must not know
 //! which requests count: the proxy that uses it says so.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use futures::TryStreamExt;
@@ -21,6 +21,14 @@ pub(super) struct Upstream {
     pub(super) url: String,
     pub(super) client: reqwest::Client,
     pub(super) counts: fn(&http::request::Parts) -> bool,
+    /// The bodies of counted requests, while they are recorded.
+    pub(super) recorded: Mutex<Option<Vec<Bytes>>>,
+}
+
+impl Upstream {
+    pub(super) fn recorded(&self) -> MutexGuard<'_, Option<Vec<Bytes>>> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 type Body = BoxBody<Bytes, reqwest::Error>;
@@ -56,6 +64,9 @@ async fn forward(
         anyhow::bail!("tripped before the request was passed on");
     }
     if counts {
+        if let Some(recorded) = upstream.recorded().as_mut() {
+            recorded.push(body.clone());
+        }
         shared.delay().await;
     }
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());

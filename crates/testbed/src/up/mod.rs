@@ -5,7 +5,7 @@ mod env_file;
 mod session;
 mod start;
 
-pub use session::Session;
+pub use session::{Session, release_binary};
 pub use start::{UpArgs, build_release, up};
 
 use crate::clone;

@@ -189,7 +189,8 @@ fn dir() -> anyhow::Result<PathBuf> {
     Ok(clone::root()?.join(".testbed"))
 }
 
-fn release_binary(name: &str) -> anyhow::Result<PathBuf> {
+/// One of our binaries as users get them.
+pub fn release_binary(name: &str) -> anyhow::Result<PathBuf> {
     let profile = clone::profile_dir()?;
     let target = profile.parent().context("the profile directory has no parent")?;
     clone::binary_in(&target.join("release"), name)
