@@ -1,1 +1,29 @@
-fn main() {}
+//! The operator's entry point: picks the subcommand. Everything else lives in the modules.
+
+mod args;
+mod backfill;
+mod catalogue;
+mod faults;
+mod metrics;
+mod run_chunks;
+mod telemetry;
+mod web;
+mod wiring;
+
+use args::{Cli, Command};
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    // Both rustls users of the graph, kube and reqwest, take the process-wide provider.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("a TLS provider was installed twice"))?;
+    match Cli::parse().command {
+        Command::Operator(args) => wiring::operator(*args).await,
+        Command::Migrate(args) => wiring::migrate(&args).await,
+        Command::Crd => catalogue::crds(),
+        Command::Reasons => catalogue::reasons(),
+        Command::Metrics => catalogue::metrics(),
+    }
+}

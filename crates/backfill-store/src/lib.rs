@@ -21,6 +21,7 @@ mod migrations;
 mod pull_requests;
 mod quarantine;
 mod repositories;
+mod requests;
 mod reviews;
 mod rows;
 mod states;

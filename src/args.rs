@@ -1,0 +1,87 @@
+//! The command line: every flag, its environment variable and its bounds.
+//!
+//! The one place that reads the environment. It must not know what a value is used for.
+
+use std::net::SocketAddr;
+
+use clap::{Args, Parser, Subcommand};
+use secrecy::SecretString;
+
+/// Captures the pull-request history of GitHub repositories into Postgres.
+#[derive(Debug, Parser)]
+#[command(name = "backfill-operator", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch RepositoryBackfill objects and carry them out.
+    Operator(Box<OperatorArgs>),
+    /// Bring the database's schema up to this version, then end.
+    Migrate(DatabaseArgs),
+    /// Print the CustomResourceDefinitions as YAML.
+    Crd,
+    /// Print the catalogue of reasons as Markdown.
+    Reasons,
+    /// Print the catalogue of metrics as Markdown.
+    Metrics,
+}
+
+/// How to reach the database.
+#[derive(Clone, Debug, Args)]
+pub struct DatabaseArgs {
+    /// Postgres connection URL, `postgres://user:password@host:port/database?sslmode=…`. TLS with
+    /// a verified certificate is required unless the host is loopback or sslmode says otherwise.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: SecretString,
+    /// Schema that holds the tables.
+    #[arg(long, env = "DATABASE_SCHEMA", default_value = "public")]
+    pub schema: String,
+    /// Connections at most, leases and health not counted.
+    #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_connections: u32,
+}
+
+/// How the operator runs.
+#[derive(Clone, Debug, Args)]
+pub struct OperatorArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Base URL of GitHub's API; GraphQL is asked at `<url>/graphql`.
+    #[arg(long, env = "GITHUB_URL", default_value = "https://api.github.com")]
+    pub github_url: String,
+    /// Where /metrics, /livez and /readyz are served.
+    #[arg(long, env = "LISTEN_ADDRESS", default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+    /// A name that survives a restart of the container, such as the pod's uid: the same instance
+    /// takes its leases back at once, another waits for them to run out (30 s). Absent: a new one
+    /// for each start.
+    #[arg(long, env = "INSTANCE_ID")]
+    pub instance_id: Option<String>,
+    /// Only objects of this namespace; absent: of all.
+    #[arg(long, env = "WATCH_NAMESPACE")]
+    pub watch_namespace: Option<String>,
+    /// Bring the schema up to this version first.
+    #[arg(long, env = "MIGRATE")]
+    pub migrate: bool,
+    /// Backfills that run at the same time.
+    #[arg(long, env = "MAX_CONCURRENT_RUNS", default_value_t = 8,
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub max_concurrent_runs: u16,
+    /// Seconds after which a run starts no further chunk.
+    #[arg(long, env = "RUN_SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub run_seconds: u16,
+    /// Points of each credential that are left to others; an object may only raise it.
+    #[arg(long, env = "MIN_RATE_LIMIT_POINTS", default_value_t = 500,
+          value_parser = clap::value_parser!(i64).range(0..=1_000_000))]
+    pub min_rate_limit_points: i64,
+    /// Let objects with `deletionPolicy: Delete` remove the rows that they brought in.
+    #[arg(long, env = "ALLOW_ROW_DELETION")]
+    pub allow_row_deletion: bool,
+}

@@ -1,0 +1,362 @@
+//! Carries out the one step that was decided: a match without choices of its own.
+//!
+//! It must not know how an outcome is shown.
+
+use backfill_api::conditions::State;
+use backfill_api::{PlanStatus, Reason, RepositoryBackfill, Stage, Summary};
+use backfill_engine::decide::{Pause, Step};
+use backfill_engine::model::{BackfillState, StateStatus};
+use backfill_engine::retry;
+use backfill_engine::seen::Fault;
+use backfill_github::Client;
+use backfill_store::{Failure, StoredCredential};
+use jiff::Timestamp;
+
+use super::memory::Trouble;
+use super::observe::Observed;
+use super::{Context, deletion, publish, resolve, verify};
+use crate::faults;
+use crate::run_chunks::{Report, Run, Signals, Stop, Wish, run_chunks};
+
+/// What a step came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// There is nothing of ours to say; look again then, or on the next event.
+    Silent(Option<Timestamp>),
+    /// The world has changed under the decision: look again at once.
+    Again,
+    /// To be shown.
+    Shown(Box<Shown>),
+}
+
+/// What is to be shown of an object.
+#[derive(Debug)]
+pub struct Shown {
+    pub summary: Summary,
+    pub state: Option<BackfillState>,
+    /// The stage, where no row tells it.
+    pub stage: Option<Stage>,
+    /// When to look again.
+    pub next: Option<Timestamp>,
+    /// `next` is a wait that people should see, not the next stretch of work.
+    pub waits: bool,
+    pub counted: Option<i64>,
+    pub plan: Option<PlanStatus>,
+}
+
+impl Shown {
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        let summary = Summary::new(reason, message);
+        Self {
+            summary,
+            state: None,
+            stage: None,
+            next: None,
+            waits: false,
+            counted: None,
+            plan: None,
+        }
+    }
+
+    pub fn state(mut self, state: Option<BackfillState>) -> Self {
+        self.state = state;
+        self
+    }
+
+    pub fn wait(mut self, until: Timestamp) -> Self {
+        (self.next, self.waits) = (Some(until), true);
+        self
+    }
+
+    pub fn at(mut self, next: Timestamp) -> Self {
+        self.next = Some(next);
+        self
+    }
+
+    pub fn outcome(self) -> Outcome {
+        Outcome::Shown(Box::new(self))
+    }
+}
+
+/// Carries out `step`.
+pub async fn act(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: &Observed,
+    step: Step,
+) -> Outcome {
+    match step {
+        Step::Forget => Outcome::Silent(None),
+        Step::Finalize => deletion::finalize(ctx, object).await,
+        Step::SetFinalizer(wanted) => deletion::set_finalizer(ctx, object, wanted).await,
+        Step::Suspend => suspend(ctx, observed).await,
+        Step::Reject { fault, until } => reject(ctx, observed, fault, until).await,
+        Step::Wait { until, pause } => wait(ctx, observed, until, pause).await,
+        Step::Forgive => forgive(ctx, object, observed).await,
+        Step::Resolve => resolve::resolve(ctx, object, observed).await,
+        Step::RunChunks => run(ctx, object, observed).await,
+        Step::Verify => verify::verify(ctx, object, observed).await,
+        Step::Complete => complete(observed.seen.own_walk().cloned()),
+    }
+}
+
+async fn suspend(ctx: &Context, observed: &Observed) -> Outcome {
+    let state = record_pause(ctx, observed, StateStatus::Paused, "suspended", None).await;
+    Shown::new(Reason::Suspended, "suspended; set spec.suspend to false to go on")
+        .state(state)
+        .outcome()
+}
+
+async fn reject(ctx: &Context, observed: &Observed, fault: Fault, until: Timestamp) -> Outcome {
+    let (status, pause) = match fault.reason {
+        Reason::CircuitOpen => (StateStatus::Paused, "circuit_open"),
+        _ => (StateStatus::Failed, fault.reason.as_str()),
+    };
+    let state = record_pause(ctx, observed, status, pause, None).await;
+    ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
+    Shown::new(fault.reason, fault.message).state(state).at(until).outcome()
+}
+
+async fn wait(ctx: &Context, observed: &Observed, until: Timestamp, pause: Pause) -> Outcome {
+    match pause {
+        Pause::Unchanged => Outcome::Silent(Some(until)),
+        Pause::Turn { reason, message } => {
+            let word = pause_word(reason);
+            let state = record_pause(ctx, observed, StateStatus::Paused, word, Some(until)).await;
+            Shown::new(reason, message).state(state).wait(until).outcome()
+        }
+        Pause::Trouble(fault) => {
+            let state = observed.seen.own_state().cloned();
+            let mut shown = Shown::new(fault.reason, fault.message).state(state).wait(until);
+            shown.summary.state = fault.disposition.state();
+            shown.outcome()
+        }
+    }
+}
+
+/// `metadata.pause_reason`, in the words of the schema we follow where it has one.
+fn pause_word(reason: Reason) -> &'static str {
+    match reason {
+        Reason::RateLimited => "graphql_rate_limit_low",
+        Reason::Queued => "queued",
+        other => other.as_str(),
+    }
+}
+
+/// Writes status and reason into the own row where they differ; what cannot be written is shown
+/// all the same. The row as it is then known.
+async fn record_pause(
+    ctx: &Context,
+    observed: &Observed,
+    status: StateStatus,
+    reason: &str,
+    until: Option<Timestamp>,
+) -> Option<BackfillState> {
+    let state = observed.seen.own_state()?.clone();
+    let same = state.status == status && state.pause_reason.as_deref() == Some(reason);
+    if same || state.status == StateStatus::Completed {
+        return Some(state);
+    }
+    let uid = &observed.seen.object.id.uid;
+    if let Err(error) = ctx.store.record_pause(state.id, uid, status, reason, until).await {
+        tracing::warn!(error = %error, reason, "pause not recorded");
+    }
+    Some(state)
+}
+
+async fn forgive(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
+    let seen = &observed.seen;
+    let (Some(state), Some(asked)) = (seen.own_state(), &seen.object.requested_at) else {
+        return Outcome::Again;
+    };
+    match ctx.store.forgive(state.id, &seen.object.id.uid, asked).await {
+        Ok(()) => Outcome::Again,
+        Err(error) => fail(ctx, object, observed, faults::of_store(&error), false).await,
+    }
+}
+
+async fn run(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
+    let (Some(github), Some(state)) = (&observed.github, observed.seen.own_walk()) else {
+        return Outcome::Again;
+    };
+    let run = Run {
+        store: &ctx.store,
+        github,
+        metrics: &ctx.metrics,
+        clock: ctx.clock,
+        uid: &observed.seen.object.id.uid,
+        spec: &object.spec,
+        floor: observed.floor,
+        at_most: ctx.settings.run_time,
+    };
+    let signals = Watched { ctx, object, observed };
+    let Report { state, stop } = run_chunks(&run, state.clone(), &signals).await;
+    keep_limits(ctx, object, github).await;
+    after_run(ctx, object, observed, state, stop).await
+}
+
+/// What follows from the end of a run; also used by the verification, which ends the same ways.
+pub async fn after_run(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: &Observed,
+    state: BackfillState,
+    stop: Stop,
+) -> Outcome {
+    let now = (ctx.clock)();
+    match stop {
+        Stop::Walked => Outcome::Again,
+        Stop::Paused => walking(state).at(now).outcome(),
+        Stop::Dropped => {
+            let uid = &observed.seen.object.id.uid;
+            let gone =
+                ctx.store.record_pause(state.id, uid, StateStatus::Paused, "object_deleted", None);
+            // Only for people who read the table: whoever takes over does not look at it.
+            let _ = gone.await;
+            Outcome::Silent(None)
+        }
+        Stop::Elsewhere(until) => Outcome::Silent(Some(until.max(now + retry::QUEUED_LOOK))),
+        Stop::Wait(until, reason, message) => {
+            let pause = Pause::Turn { reason, message };
+            wait(ctx, &observed.with_state(state), until, pause).await
+        }
+        Stop::Failed(fault, nothing_committed) => {
+            let counts = nothing_committed && fault.disposition.counts_towards_circuit();
+            fail(ctx, object, &observed.with_state(state), fault, counts).await
+        }
+    }
+}
+
+/// What is said of an object whose walk goes on.
+pub fn walking(state: BackfillState) -> Shown {
+    Shown::new(Reason::Walking, "fetches pull requests, newest first").state(Some(state))
+}
+
+fn complete(state: Option<BackfillState>) -> Outcome {
+    let Some(state) = state else { return Outcome::Again };
+    let stored = state.stored_pull_requests;
+    let (reason, message) = if state.quarantined_pull_requests > 0 {
+        let set_aside = state.quarantined_pull_requests;
+        (
+            Reason::VerifiedWithQuarantine,
+            format!("{stored} stored, {set_aside} set aside because GitHub cannot deliver them"),
+        )
+    } else if state.bounds.is_whole_history() {
+        (Reason::Verified, format!("{stored} stored, as many as GitHub counts"))
+    } else {
+        let inside = state.processed_pull_requests;
+        (Reason::WindowVerified, format!("all {inside} inside the window are stored"))
+    };
+    Shown::new(reason, message).state(Some(state)).outcome()
+}
+
+/// Keeps a fault where it survives a restart, and says when to look again.
+pub async fn fail(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: &Observed,
+    fault: Fault,
+    counts: bool,
+) -> Outcome {
+    let now = (ctx.clock)();
+    let uid = &observed.seen.object.id.uid;
+    let state = observed.seen.own_state().cloned();
+    let wish = Observed::wish(object);
+    let before = ctx.memory.trouble(uid, &wish).map_or(0, |trouble| trouble.attempts);
+    let attempts = state.as_ref().map_or(before, |state| state.failed_attempts.max(before));
+    let until =
+        retry::next_look(fault.disposition, attempts + 1, fault.not_before, (ctx.random)(), now);
+    ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
+    tracing::warn!(
+        namespace = observed.seen.object.id.namespace,
+        name = observed.seen.object.id.name,
+        repository = object.spec.repository,
+        reason = %fault.reason,
+        message = fault.message,
+        next_look = %until,
+        "failed"
+    );
+    let recorded = match &state {
+        Some(state) => {
+            let failure = failure(&fault, counts, until);
+            ctx.store.record_failure(state.id, uid, &failure).await.is_ok()
+        }
+        None => false,
+    };
+    if recorded {
+        ctx.memory.forget_trouble(uid);
+    } else {
+        let trouble = Trouble { wish, fault: fault.clone(), attempts: attempts + 1, until };
+        ctx.memory.keep_trouble(uid, trouble);
+    }
+    let mut shown = Shown::new(fault.reason, fault.message).state(state).wait(until);
+    shown.summary.state = fault.disposition.state();
+    if shown.summary.state == State::Stalled {
+        shown.waits = false;
+    }
+    shown.outcome()
+}
+
+fn failure(fault: &Fault, counts: bool, until: Timestamp) -> Failure {
+    Failure {
+        reason: fault.reason,
+        message: fault.message.clone(),
+        counts_towards_circuit: counts,
+        next_attempt_at: Some(until),
+        status: match fault.disposition.state() {
+            State::Stalled => StateStatus::Failed,
+            _ => StateStatus::Active,
+        },
+        pause_reason: None,
+    }
+}
+
+/// Writes the credential's limits into the database, for the next start and other instances.
+pub async fn keep_limits(ctx: &Context, object: &RepositoryBackfill, github: &Client) {
+    let secret =
+        object.spec.credentials_ref.as_ref().map_or("", |reference| reference.name.as_str());
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let figures = github.governor().figures();
+    publish::show_limits(&ctx.metrics, &github.identity(), &figures);
+    let stored = StoredCredential {
+        identity: github.identity(),
+        token_hash: github.token_hash().to_owned(),
+        namespace: namespace.to_owned(),
+        secret: secret.to_owned(),
+        budget: github.governor().snapshot(),
+    };
+    if let Err(error) = ctx.store.record_credential(&stored).await {
+        tracing::debug!(error = %error, "limits not recorded");
+    }
+}
+
+/// What a run is told by the watched objects while it is under way.
+struct Watched<'a> {
+    ctx: &'a Context,
+    object: &'a RepositoryBackfill,
+    observed: &'a Observed,
+}
+
+impl Signals for Watched<'_> {
+    fn wish(&self) -> Wish {
+        let key = kube::runtime::reflector::ObjectRef::from_obj(self.object);
+        let Some(now) = self.ctx.objects.get(&key) else { return Wish::Drop };
+        if self.ctx.stopping.is_cancelled() {
+            return Wish::Finish;
+        }
+        let meta = &now.metadata;
+        if meta.uid != self.object.metadata.uid || meta.deletion_timestamp.is_some() {
+            Wish::Drop
+        } else if meta.generation != self.object.metadata.generation
+            || meta.annotations != self.object.metadata.annotations
+        {
+            Wish::Finish
+        } else {
+            Wish::GoOn
+        }
+    }
+
+    async fn progress(&self, state: &BackfillState) {
+        publish::progress(self.ctx, self.object, self.observed, state).await;
+    }
+}

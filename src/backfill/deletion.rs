@@ -1,0 +1,79 @@
+//! `deletionPolicy: Delete`: the finalizer, and the rows that go with the object.
+//!
+//! With Retain none of this is ever reached: there is no finalizer at all.
+
+use backfill_api::{ROWS_FINALIZER, Reason, RepositoryBackfill};
+use jiff::{SignedDuration, Timestamp};
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+
+use super::act::{Outcome, Shown};
+use super::{Context, publish};
+
+/// Rows removed in one transaction.
+const BATCH: i64 = 1000;
+/// How long the database may be away before the object goes and the rows stay.
+const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_mins(10);
+/// How soon to look again while rows are being removed or the database is away.
+const LOOK: SignedDuration = SignedDuration::from_secs(5);
+
+/// Puts our finalizer on or takes it off.
+pub async fn set_finalizer(ctx: &Context, object: &RepositoryBackfill, wanted: bool) -> Outcome {
+    match patch(ctx, object, wanted).await {
+        // The patch's own watch event brings the next look.
+        Ok(()) => Outcome::Silent(Some((ctx.clock)() + LOOK)),
+        Err(error) => {
+            tracing::warn!(error = %error, "finalizer not changed");
+            Outcome::Silent(Some((ctx.clock)() + LOOK))
+        }
+    }
+}
+
+/// Removes the rows that the object brought in, then lets it go.
+pub async fn finalize(ctx: &Context, object: &RepositoryBackfill) -> Outcome {
+    let uid = object.uid().unwrap_or_default();
+    let now = (ctx.clock)();
+    let asked = object.metadata.deletion_timestamp.as_ref().map_or(now, |time| time.0);
+    loop {
+        match ctx.store.delete_rows(&uid, BATCH).await {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) if now.duration_since(asked) < GIVE_UP_AFTER => {
+                let message = format!("rows are removed once the database answers: {error}");
+                return Shown::new(Reason::Deleting, message).at(now + LOOK).outcome();
+            }
+            Err(error) => {
+                let note = format!("the database was away for 10 minutes, the rows stay: {error}");
+                publish::warn(ctx, object, Reason::StoreUnavailable, &note).await;
+                break;
+            }
+        }
+    }
+    let next = patch(ctx, object, false).await.err().map(|_| later(now));
+    Outcome::Silent(next)
+}
+
+fn later(now: Timestamp) -> Timestamp {
+    now + LOOK
+}
+
+/// One patch that fails on a recreated object, and leaves other finalizers alone.
+async fn patch(ctx: &Context, object: &RepositoryBackfill, wanted: bool) -> kube::Result<()> {
+    let api: Api<RepositoryBackfill> =
+        Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
+    let mut finalizers: Vec<&String> =
+        object.finalizers().iter().filter(|name| *name != ROWS_FINALIZER).collect();
+    let ours = ROWS_FINALIZER.to_owned();
+    if wanted {
+        finalizers.push(&ours);
+    }
+    let operations = json!([
+        {"op": "test", "path": "/metadata/uid", "value": object.metadata.uid},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": object.metadata.resource_version},
+        {"op": "add", "path": "/metadata/finalizers", "value": finalizers},
+    ]);
+    let patch: Patch<()> =
+        Patch::Json(serde_json::from_value(operations).map_err(kube::Error::SerdeError)?);
+    api.patch(&object.name_any(), &PatchParams::default(), &patch).await.map(|_| ())
+}

@@ -1,0 +1,79 @@
+//! What this process remembers between two looks: nothing that a restart must not forget.
+//!
+//! The last status written, so that an equal one is not written again, and troubles met before
+//! there was a row in the database to keep them in.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use backfill_api::RepositoryBackfillStatus;
+use backfill_engine::seen::Fault;
+use jiff::Timestamp;
+
+/// One object's trouble that no row keeps.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// Which wish of the user it belongs to: a new generation or request forgets it.
+    pub wish: (i64, Option<String>),
+    /// What it is.
+    pub fault: Fault,
+    /// How often in a row.
+    pub attempts: i64,
+    /// When to look again.
+    pub until: Timestamp,
+}
+
+/// What was last written of an object, and when.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The status.
+    pub status: RepositoryBackfillStatus,
+    /// When it was written.
+    pub at: Instant,
+}
+
+/// The memory, by uid.
+#[derive(Debug, Default)]
+pub struct Memory {
+    troubles: Mutex<HashMap<String, Trouble>>,
+    written: Mutex<HashMap<String, Written>>,
+}
+
+impl Memory {
+    /// The trouble of `uid`, if it belongs to this wish.
+    pub fn trouble(&self, uid: &str, wish: &(i64, Option<String>)) -> Option<Trouble> {
+        lock(&self.troubles).get(uid).filter(|trouble| trouble.wish == *wish).cloned()
+    }
+
+    /// Keeps a trouble.
+    pub fn keep_trouble(&self, uid: &str, trouble: Trouble) {
+        lock(&self.troubles).insert(uid.to_owned(), trouble);
+    }
+
+    /// The trouble has passed.
+    pub fn forget_trouble(&self, uid: &str) {
+        lock(&self.troubles).remove(uid);
+    }
+
+    /// What was last written of `uid`.
+    pub fn written(&self, uid: &str) -> Option<Written> {
+        lock(&self.written).get(uid).cloned()
+    }
+
+    /// Notes what has just been written.
+    pub fn note_written(&self, uid: &str, status: RepositoryBackfillStatus) {
+        lock(&self.written).insert(uid.to_owned(), Written { status, at: Instant::now() });
+    }
+
+    /// Forgets every object that is not among `living`.
+    pub fn retain(&self, living: &[String]) {
+        lock(&self.troubles).retain(|uid, _| living.contains(uid));
+        lock(&self.written).retain(|uid, _| living.contains(uid));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every critical section is one call on the map, so a poisoned lock holds a whole map.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,119 @@
+//! The controller of RepositoryBackfill: observe, decide, act, publish.
+//!
+//! A wake-up carries nothing: a watch event, a timer and a restart all mean "look again".
+
+mod act;
+mod credentials;
+mod deletion;
+mod memory;
+mod observe;
+mod publish;
+mod resolve;
+mod verify;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backfill_api::{Reason, RepositoryBackfill};
+use backfill_engine::decide::{Step, decide};
+use backfill_engine::retry;
+use backfill_github::GitHub;
+use backfill_store::Store;
+use futures::FutureExt;
+use jiff::Timestamp;
+use kube::Client;
+use kube::runtime::controller::Action;
+use kube::runtime::events::Recorder;
+use kube::runtime::reflector;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::faults;
+use crate::metrics::Metrics;
+pub use memory::Memory;
+
+/// What a look may use. Built once, by the wiring.
+pub struct Context {
+    pub client: Client,
+    pub store: Store,
+    pub github: GitHub,
+    pub metrics: Arc<Metrics>,
+    pub objects: reflector::Store<RepositoryBackfill>,
+    pub recorder: Recorder,
+    pub permits: Arc<Semaphore>,
+    pub settings: Settings,
+    pub memory: Memory,
+    pub clock: fn() -> Timestamp,
+    /// A fraction from 0 to 1, for jitter.
+    pub random: fn() -> f64,
+    /// Cancelled when the operator is told to stop.
+    pub stopping: CancellationToken,
+}
+
+/// The operator's own settings, from its command line.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Points of each credential that are left to others.
+    pub min_rate_limit_points: i64,
+    /// `deletionPolicy: Delete` is allowed.
+    pub allow_row_deletion: bool,
+    /// No further chunk starts in a run after this.
+    pub run_time: Duration,
+}
+
+/// The host of every repository: the one that `--github-url` stands for.
+pub const HOST: &str = "github.com";
+
+/// One look at one object. Never fails: whatever goes wrong is an outcome with a next look.
+pub async fn reconcile(
+    object: Arc<RepositoryBackfill>,
+    ctx: Arc<Context>,
+) -> Result<Action, std::convert::Infallible> {
+    let started = Instant::now();
+    let looked = AssertUnwindSafe(look(&object, &ctx)).catch_unwind().await;
+    ctx.metrics.observe(
+        "backfill_reconcile_duration_seconds",
+        &[],
+        started.elapsed().as_secs_f64(),
+    );
+    Ok(match looked {
+        Ok(action) => action,
+        Err(_) => {
+            // One object's panic is contained here; kube would end the whole controller.
+            ctx.metrics.count("backfill_panics_total", &[], 1);
+            ctx.metrics.count("backfill_failures_total", &[Reason::InternalError.as_str()], 1);
+            let fault = faults::new(
+                Reason::InternalError,
+                "a look at this object panicked; see the operator's log",
+            );
+            publish::fault_alone(&ctx, &object, &fault).await;
+            Action::requeue(retry::BUG_LOOK.unsigned_abs())
+        }
+    })
+}
+
+async fn look(object: &RepositoryBackfill, ctx: &Context) -> Action {
+    let observed = observe::observe(ctx, object).await;
+    let step = decide(&observed.seen);
+    ctx.metrics.count("backfill_reconciles_total", &[word(&step)], 1);
+    let outcome = act::act(ctx, object, &observed, step).await;
+    publish::publish(ctx, object, &observed, outcome).await
+}
+
+/// The step's word in metrics.
+fn word(step: &Step) -> &'static str {
+    match step {
+        Step::Forget => "forget",
+        Step::Finalize => "finalize",
+        Step::SetFinalizer(_) => "set_finalizer",
+        Step::Suspend => "suspend",
+        Step::Reject { .. } => "reject",
+        Step::Wait { .. } => "wait",
+        Step::Forgive => "forgive",
+        Step::Resolve => "resolve",
+        Step::RunChunks => "run_chunks",
+        Step::Verify => "verify",
+        Step::Complete => "complete",
+    }
+}

@@ -1,0 +1,190 @@
+//! Everything one look needs to know, gathered by reads only.
+//!
+//! It must not decide anything: what is missing is a fact like any other.
+
+use backfill_api::annotations::{REQUESTED_AT, RESTART_REQUESTED_AT, request};
+use backfill_api::conditions::SUCCEEDED;
+use backfill_api::{DeletionPolicy, Priority, Reason, RepositoryBackfill};
+use backfill_engine::budget::{Place, weight};
+use backfill_engine::fingerprint::fingerprint;
+use backfill_engine::model::{BackfillState, ObjectRef, StateStatus};
+use backfill_engine::seen::{Fault, ObjectSeen, Seen};
+use backfill_github::Client;
+use kube::{Api, ResourceExt};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Context, HOST, credentials};
+use crate::{faults, run_chunks};
+
+/// The facts, and the means that go with them.
+pub struct Observed {
+    /// What the decision is made from.
+    pub seen: Seen,
+    /// The way to GitHub, where the credentials could be read.
+    pub github: Option<Client>,
+    /// The right to run; given back when the look ends.
+    #[expect(dead_code, reason = "held, not read")]
+    pub permit: Option<OwnedSemaphorePermit>,
+    /// Points that are never spent for this object.
+    pub floor: i64,
+}
+
+impl Observed {
+    /// The same, after a run: decisions of this look that follow go by the newer row.
+    pub fn with_state(&self, state: BackfillState) -> Self {
+        let seen = Seen { state: Ok(Some(state)), ..self.seen.clone() };
+        Self { seen, github: self.github.clone(), permit: None, floor: self.floor }
+    }
+
+    /// What the user last asked for: a change of it forgets troubles that no row keeps.
+    pub fn wish(object: &RepositoryBackfill) -> (i64, Option<String>) {
+        (object.metadata.generation.unwrap_or(0), requested(object, REQUESTED_AT))
+    }
+}
+
+/// Gathers the facts.
+pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
+    let now = (ctx.clock)();
+    let id = id_of(object);
+    let spec = &object.spec;
+    let floor = spec.min_rate_limit_points.unwrap_or(0).max(ctx.settings.min_rate_limit_points);
+    let state = ctx.store.find_state(&id.uid, HOST, &spec.repository).await;
+    let state = state.map_err(|error| faults::of_store(&error));
+    let token = credentials::token(ctx, object).await;
+    let github = token
+        .as_ref()
+        .ok()
+        .map(|token| ctx.github.client(token.clone()).spending_for(id.uid.clone(), floor));
+    if let Some(github) = &github {
+        recall(ctx, github).await;
+    }
+    let known = state.as_ref().ok().and_then(Option::as_ref);
+    let cost = known.map_or(1, run_chunks::estimated_points);
+    let (place, budget_too_small) = match &github {
+        Some(github) => place(github, spec.priority, &id, floor, cost),
+        None => (Place::Now, None),
+    };
+    let permit = ctx.permits.clone().try_acquire_owned().ok();
+    let unrecorded = ctx.memory.trouble(&id.uid, &Observed::wish(object));
+    let seen = Seen {
+        now,
+        claimed_by: claimed_by(ctx, &id, known).await,
+        paced_until: known.and_then(|state| run_chunks::paced_until(spec, state, now)),
+        object: object_seen(ctx, object, &id, known),
+        credentials: token.map(|_| ()),
+        place,
+        budget_too_small,
+        permit: permit.is_some(),
+        unrecorded: unrecorded.map(|trouble| (trouble.fault, trouble.until)),
+        state,
+    };
+    Observed { seen, github, permit, floor }
+}
+
+/// Who an object is.
+pub fn id_of(object: &RepositoryBackfill) -> ObjectRef {
+    ObjectRef {
+        uid: object.uid().unwrap_or_default(),
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+    }
+}
+
+fn requested(object: &RepositoryBackfill, key: &str) -> Option<String> {
+    request(object.metadata.annotations.as_ref(), key)
+}
+
+fn object_seen(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    id: &ObjectRef,
+    state: Option<&BackfillState>,
+) -> ObjectSeen {
+    let spec = &object.spec;
+    let deletes_rows = spec.deletion_policy == DeletionPolicy::Delete;
+    let refused = deletes_rows && !ctx.settings.allow_row_deletion;
+    let succeeded = object.status.as_ref().is_some_and(|status| {
+        status.conditions.iter().any(|condition| {
+            condition.type_ == SUCCEEDED
+                && condition.status == "True"
+                && condition.observed_generation == object.metadata.generation
+        })
+    });
+    ObjectSeen {
+        id: id.clone(),
+        deleting: object.metadata.deletion_timestamp.is_some(),
+        has_finalizer: object.finalizers().iter().any(|name| name == backfill_api::ROWS_FINALIZER),
+        deletes_rows,
+        suspended: spec.suspend,
+        dry_run: spec.dry_run,
+        refusal: refused.then(row_deletion_refused),
+        fingerprint: state.map(|state| fingerprint(&state.repository_node_id, spec)),
+        requested_at: requested(object, REQUESTED_AT),
+        restart_requested_at: requested(object, RESTART_REQUESTED_AT),
+        max_consecutive_errors: i64::from(spec.failure_policy.max_consecutive_errors),
+        succeeded,
+    }
+}
+
+fn row_deletion_refused() -> Fault {
+    faults::new(
+        Reason::RowDeletionNotAllowed,
+        "spec.deletionPolicy must be Retain, or the operator must run with --allow-row-deletion",
+    )
+}
+
+/// What the database remembers of the credential, so that a restart keeps GitHub's holds.
+async fn recall(ctx: &Context, github: &Client) {
+    if github.governor().limits().is_some() {
+        return;
+    }
+    // Unknown is no hindrance: GitHub says its limits with the first answer.
+    if let Ok(Some(stored)) = ctx.store.credential(github.token_hash()).await {
+        github.governor().restore(&stored);
+    }
+}
+
+fn place(
+    github: &Client,
+    priority: Priority,
+    id: &ObjectRef,
+    floor: i64,
+    cost: i64,
+) -> (Place, Option<Fault>) {
+    let governor = github.governor();
+    let told = governor.limits().filter(|_| governor.too_small(floor));
+    let too_small = told.map(|limits| {
+        faults::new(
+            Reason::BudgetTooSmall,
+            format!(
+                "{floor} points are to be left to others, but the limit is {}; lower \
+                 spec.minRateLimitPoints or the operator's --min-rate-limit-points",
+                limits.limit
+            ),
+        )
+    });
+    (governor.place(&id.uid, weight(priority), floor, cost), too_small)
+}
+
+/// The other object that owns the row, has not finished and still exists.
+async fn claimed_by(
+    ctx: &Context,
+    id: &ObjectRef,
+    state: Option<&BackfillState>,
+) -> Option<ObjectRef> {
+    let state = state.filter(|state| state.status != StateStatus::Completed)?;
+    let owner = state.owner.as_ref().filter(|owner| owner.uid != id.uid)?;
+    still_exists(ctx, owner).await.then(|| owner.clone())
+}
+
+/// Whether the object is still there; unsure counts as yes.
+pub async fn still_exists(ctx: &Context, owner: &ObjectRef) -> bool {
+    let api: Api<RepositoryBackfill> = Api::namespaced(ctx.client.clone(), &owner.namespace);
+    match api.get_opt(&owner.name).await {
+        Ok(found) => found.is_some_and(|object| {
+            object.uid().as_deref() == Some(owner.uid.as_str())
+                && object.metadata.deletion_timestamp.is_none()
+        }),
+        Err(_) => true,
+    }
+}

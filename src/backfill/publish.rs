@@ -1,0 +1,310 @@
+//! Writes what a look came to: one status patch, events on transitions, metrics, the next look.
+//!
+//! The patch tests `metadata.uid` first, because server-side apply would land on a recreated
+//! object. It must not know why an outcome is what it is.
+
+use std::time::Duration;
+
+use backfill_api::conditions::{READY, State};
+use backfill_api::{
+    RateLimitStatus, Reason, RepositoryBackfill, RepositoryBackfillStatus, Summary,
+};
+use backfill_engine::budget::Figures;
+use backfill_engine::model::BackfillState;
+use backfill_engine::seen::Fault;
+use backfill_engine::status::{Facts, project};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::controller::Action;
+use kube::runtime::events::{Event, EventType};
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+
+use super::Context;
+use super::act::{Outcome, Shown, walking};
+use super::observe::Observed;
+use crate::metrics::{Metrics, ObjectFigures};
+
+/// Between two transitions a status is written at most this often.
+const WRITE_EVERY: Duration = Duration::from_secs(5);
+/// A write that the API server did not take is tried again after this.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
+/// How long one write may take: the client itself has no limit and retries for minutes.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Shows `outcome` and says when to look again.
+pub async fn publish(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: &Observed,
+    outcome: Outcome,
+) -> Action {
+    let shown = match outcome {
+        Outcome::Again => return Action::requeue(Duration::ZERO),
+        Outcome::Silent(None) => return Action::await_change(),
+        Outcome::Silent(Some(next)) => return Action::requeue(until(ctx, next)),
+        Outcome::Shown(shown) => shown,
+    };
+    let status = status_of(ctx, object, Some(observed), &shown);
+    let written = write(ctx, object, status).await;
+    match (shown.next, written) {
+        (_, false) => Action::requeue(WRITE_AGAIN),
+        (Some(next), true) => Action::requeue(until(ctx, next)),
+        (None, true) => Action::await_change(),
+    }
+}
+
+/// Shows how far a run is, at most every 5 s.
+pub async fn progress(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: &Observed,
+    state: &BackfillState,
+) {
+    let shown = walking(state.clone());
+    let status = status_of(ctx, object, Some(observed), &shown);
+    let recent = ctx.memory.written(&object.uid().unwrap_or_default());
+    if recent.is_some_and(|written| {
+        written.at.elapsed() < WRITE_EVERY && !is_transition(&written.status, &status)
+    }) {
+        return;
+    }
+    write(ctx, object, status).await;
+}
+
+/// Shows a fault that was met outside the four verbs.
+pub async fn fault_alone(ctx: &Context, object: &RepositoryBackfill, fault: &Fault) {
+    let mut shown = Shown::new(fault.reason, fault.message.clone());
+    shown.summary.state = fault.disposition.state();
+    let status = status_of(ctx, object, None, &shown);
+    write(ctx, object, status).await;
+}
+
+fn until(ctx: &Context, next: Timestamp) -> Duration {
+    Duration::try_from(next.duration_since((ctx.clock)())).unwrap_or(Duration::ZERO)
+}
+
+fn status_of(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: Option<&Observed>,
+    shown: &Shown,
+) -> RepositoryBackfillStatus {
+    let uid = object.uid().unwrap_or_default();
+    // The watch may lag behind our own last write.
+    let previous = ctx
+        .memory
+        .written(&uid)
+        .map(|written| written.status)
+        .or_else(|| object.status.clone())
+        .unwrap_or_default();
+    let limits = observed
+        .and_then(|observed| observed.github.as_ref())
+        .and_then(|github| github.governor().limits());
+    let status = project(Facts {
+        spec: &object.spec,
+        generation: object.metadata.generation.unwrap_or(0),
+        now: (ctx.clock)(),
+        summary: shown.summary.clone(),
+        previous: &previous,
+        state: shown.state.as_ref(),
+        stage: shown.stage,
+        rate_limit: limits.map(|limits| RateLimitStatus {
+            remaining: Some(limits.remaining),
+            limit: Some(limits.limit),
+            reset_time: limits.reset_at.map(Time),
+        }),
+        next_attempt: shown.next.filter(|_| shown.waits),
+        counted: shown.counted,
+        plan: shown.plan.clone(),
+        requested_at: observed.and_then(|observed| observed.seen.object.requested_at.clone()),
+        restart_requested_at: observed
+            .and_then(|observed| observed.seen.object.restart_requested_at.clone()),
+    });
+    show_object(&ctx.metrics, object, &shown.summary, &status);
+    status
+}
+
+/// Writes a status that differs from the last one written; true unless it has to be tried again.
+async fn write(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    status: RepositoryBackfillStatus,
+) -> bool {
+    let uid = object.uid().unwrap_or_default();
+    let last = ctx.memory.written(&uid).map(|written| written.status);
+    let last = last.or_else(|| object.status.clone());
+    if last.as_ref() == Some(&status) {
+        return true;
+    }
+    debug_assert_eq!(
+        backfill_api::conditions::violations(&status, object.metadata.generation.unwrap_or(0)),
+        Vec::<String>::new()
+    );
+    let transition = last.as_ref().is_none_or(|last| is_transition(last, &status));
+    let result = tokio::time::timeout(WRITE_TIMEOUT, patch(ctx, object, &status)).await;
+    match result {
+        Ok(Ok(())) => {
+            ctx.metrics.count("backfill_status_writes_total", &["written"], 1);
+            if transition {
+                announce(ctx, object, last.as_ref(), &status).await;
+            }
+            ctx.memory.note_written(&uid, status);
+            true
+        }
+        Ok(Err(kube::Error::Api(answer))) if answer.is_not_found() || answer.is_invalid() => {
+            // Gone, or another object of the same name: nobody is left to tell.
+            tracing::debug!(answer = %answer, "status not taken");
+            ctx.metrics.count("backfill_status_writes_total", &["refused"], 1);
+            true
+        }
+        Ok(Err(error)) => failed(ctx, &error.to_string()),
+        Err(_) => failed(ctx, "no answer in time"),
+    }
+}
+
+fn failed(ctx: &Context, error: &str) -> bool {
+    ctx.metrics.count("backfill_status_writes_total", &["failed"], 1);
+    tracing::warn!(error, "status not written, will be tried again");
+    false
+}
+
+async fn patch(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    status: &RepositoryBackfillStatus,
+) -> kube::Result<()> {
+    let api: Api<RepositoryBackfill> =
+        Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
+    let operations = json!([
+        {"op": "test", "path": "/metadata/uid", "value": object.metadata.uid},
+        {"op": "add", "path": "/status", "value": status},
+    ]);
+    let operations = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
+    let params = PatchParams {
+        field_manager: Some(backfill_api::FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    };
+    api.patch_status(&object.name_any(), &params, &Patch::<()>::Json(operations)).await.map(|_| ())
+}
+
+/// Whether people would call it news: another state, reason, stage or generation.
+fn is_transition(last: &RepositoryBackfillStatus, next: &RepositoryBackfillStatus) -> bool {
+    let told = |status: &RepositoryBackfillStatus| {
+        let conditions: Vec<_> = status
+            .conditions
+            .iter()
+            .map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone()))
+            .collect();
+        (conditions, status.stage, status.observed_generation)
+    };
+    told(last) != told(next)
+}
+
+/// An event and a log line for a transition of Ready's reason.
+async fn announce(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    last: Option<&RepositoryBackfillStatus>,
+    next: &RepositoryBackfillStatus,
+) {
+    let ready = |status: &RepositoryBackfillStatus| {
+        status.conditions.iter().find(|condition| condition.type_ == READY).cloned()
+    };
+    let Some(now) = ready(next) else { return };
+    if last.and_then(ready).is_some_and(|before| before.reason == now.reason) {
+        return;
+    }
+    tracing::info!(
+        namespace = object.namespace().unwrap_or_default(),
+        name = object.name_any(),
+        repository = object.spec.repository,
+        reason = now.reason,
+        ready = now.status,
+        message = now.message,
+        "state changed"
+    );
+    let type_ = if now.status == "False" { EventType::Warning } else { EventType::Normal };
+    event(ctx, object, type_, &now.reason, &now.message).await;
+}
+
+/// A Warning event that stands for itself.
+pub async fn warn(ctx: &Context, object: &RepositoryBackfill, reason: Reason, note: &str) {
+    tracing::warn!(name = object.name_any(), reason = %reason, note, "warning");
+    event(ctx, object, EventType::Warning, reason.as_str(), note).await;
+}
+
+async fn event(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    type_: EventType,
+    reason: &str,
+    note: &str,
+) {
+    let event = Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(note.chars().take(1000).collect()),
+        action: "Backfill".to_owned(),
+        secondary: None,
+    };
+    let about = object.object_ref(&());
+    let publishing = ctx.recorder.publish(&event, &about);
+    // Events are a courtesy: an API server that is away keeps nobody from working.
+    if let Ok(Err(error)) = tokio::time::timeout(WRITE_TIMEOUT, publishing).await {
+        tracing::debug!(error = %error, "event not published");
+    }
+}
+
+/// The object's six series.
+fn show_object(
+    metrics: &Metrics,
+    object: &RepositoryBackfill,
+    summary: &Summary,
+    status: &RepositoryBackfillStatus,
+) {
+    #[expect(clippy::cast_precision_loss, reason = "counts and seconds are far below 2^52")]
+    let number = |value: Option<i64>| value.map(|value| value as f64);
+    let seconds = |time: &Option<Time>| number(time.as_ref().map(|time| time.0.as_second()));
+    let waits = matches!(summary.state, State::Running | State::Started | State::Retrying);
+    let figures = ObjectFigures {
+        state: Some(summary.state),
+        processed: number(status.processed_pull_requests),
+        expected: number(status.expected_pull_requests),
+        last_progress: seconds(&status.last_progress_time),
+        next_attempt: seconds(&status.next_attempt_time).filter(|_| waits),
+    };
+    let uid = object.uid().unwrap_or_default();
+    metrics.show_object(
+        &uid,
+        &object.namespace().unwrap_or_default(),
+        &object.name_any(),
+        &figures,
+    );
+}
+
+/// The credential's figures of rule 3.4.
+pub fn show_limits(metrics: &Metrics, identity: &str, figures: &Figures) {
+    #[expect(clippy::cast_precision_loss, reason = "points and seconds are far below 2^52")]
+    let number = |value: i64| value as f64;
+    let series = [
+        ("backfill_github_rate_limit_remaining", figures.remaining.map(number)),
+        ("backfill_github_rate_limit_limit", figures.limit.map(number)),
+        (
+            "backfill_github_rate_limit_reset_timestamp_seconds",
+            figures.reset_at.map(|at| number(at.as_second())),
+        ),
+        (
+            "backfill_github_rate_limit_used_ratio",
+            figures.percentage_used.map(|percent| percent / 100.0),
+        ),
+        ("backfill_github_query_cost_points", Some(figures.average_cost_per_query)),
+        ("backfill_github_queries_remaining", figures.queries_remaining.map(number)),
+    ];
+    for (name, value) in series {
+        if let Some(value) = value {
+            metrics.set(name, &[identity], value);
+        }
+    }
+}

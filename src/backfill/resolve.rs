@@ -1,0 +1,136 @@
+//! Stage Resolve: what GitHub says the repository is, and the start of its walk.
+//!
+//! A dry run and an empty repository end here.
+
+use std::collections::BTreeMap;
+
+use backfill_api::{PacingMode, PlanStatus, Reason, RepositoryBackfill, Stage};
+use backfill_engine::chunk::{SizeBounds, start_size};
+use backfill_engine::fingerprint::{bounds, fingerprint};
+use backfill_engine::interval::Interval;
+use backfill_engine::model::BackfillState;
+use backfill_engine::plan::{PlanFacts, plan};
+use backfill_github::{Client, Resolved};
+use backfill_store::BeginWalk;
+
+use super::act::{Outcome, Shown, fail, keep_limits, walking};
+use super::observe::Observed;
+use super::{Context, HOST};
+use crate::faults;
+
+/// Resolves the repository and starts its walk.
+pub async fn resolve(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
+    let Some(github) = &observed.github else { return Outcome::Again };
+    let name = object.spec.repository.clone().into();
+    let resolved = github.resolve(&name).await;
+    keep_limits(ctx, object, github).await;
+    let resolved = match resolved {
+        Ok(resolved) => resolved,
+        Err(error) => return fail(ctx, object, observed, faults::of_github(&error), false).await,
+    };
+    ctx.memory.forget_trouble(&observed.seen.object.id.uid);
+    let counted = resolved.repository.pull_request_count;
+    let price = price(object, observed, &resolved, github);
+    if object.spec.dry_run {
+        let message = format!(
+            "{counted} pull requests: about {} requests, {} points, {} s",
+            price.requests.unwrap_or(0),
+            price.points.unwrap_or(0),
+            price.duration_seconds.unwrap_or(0)
+        );
+        let mut shown = Shown::new(Reason::Planned, message);
+        (shown.counted, shown.plan) = (Some(counted), Some(price));
+        return shown.outcome();
+    }
+    if counted == 0 {
+        return empty(ctx, object, observed, &resolved).await;
+    }
+    begin(ctx, object, observed, &resolved, price).await
+}
+
+/// An empty repository is complete at once and leaves no state row.
+async fn empty(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: &Observed,
+    resolved: &Resolved,
+) -> Outcome {
+    let uid = &observed.seen.object.id.uid;
+    if let Err(error) = ctx.store.record_repository(&resolved.repository, HOST, uid).await {
+        return fail(ctx, object, observed, faults::of_store(&error), false).await;
+    }
+    let mut shown = Shown::new(Reason::RepositoryEmpty, "the repository has no pull request");
+    shown.counted = Some(0);
+    shown.outcome()
+}
+
+async fn begin(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: &Observed,
+    resolved: &Resolved,
+    price: PlanStatus,
+) -> Outcome {
+    let seen = &observed.seen;
+    let walk = BeginWalk {
+        repository: &resolved.repository,
+        host: HOST,
+        owner: &seen.object.id,
+        bounds: &bounds(&object.spec, seen.now),
+        fingerprint: &fingerprint(&resolved.repository.node_id, &object.spec),
+        handled_requested_at: seen.object.requested_at.as_deref(),
+        handled_restart_requested_at: seen.object.restart_requested_at.as_deref(),
+        // Who owned it as we looked has finished or is gone, else the look had ended there; who
+        // came in between has not.
+        take_over_from: seen.state.as_ref().ok().and_then(Option::as_ref).and_then(owner_uid),
+        metadata: BTreeMap::new(),
+    };
+    match ctx.store.begin_walk(&walk).await {
+        Ok(state) => {
+            tracing::info!(
+                namespace = seen.object.id.namespace,
+                name = seen.object.id.name,
+                repository = %resolved.repository.name,
+                walk = state.walk,
+                pull_requests = resolved.repository.pull_request_count,
+                "walk started"
+            );
+            let mut shown = walking(state).at(seen.now);
+            (shown.plan, shown.stage) = (Some(price), Some(Stage::Walk));
+            shown.outcome()
+        }
+        Err(error) => fail(ctx, object, observed, faults::of_store(&error), false).await,
+    }
+}
+
+fn owner_uid(state: &BackfillState) -> Option<&str> {
+    state.owner.as_ref().map(|owner| owner.uid.as_str())
+}
+
+/// Rule 3.5, for what the spec covers at most.
+fn price(
+    object: &RepositoryBackfill,
+    observed: &Observed,
+    resolved: &Resolved,
+    github: &Client,
+) -> PlanStatus {
+    let spec = &object.spec;
+    let total = resolved.repository.pull_request_count;
+    let sizes = SizeBounds::from(&spec.chunk);
+    let facts = PlanFacts {
+        pull_requests: spec.max_pull_requests.map_or(total, |most| most.min(total)),
+        size: start_size(total, resolved.mean_changed_files, sizes),
+        parts: &bounds(spec, observed.seen.now).parts,
+        list_seconds: None,
+        limits: github.governor().limits(),
+        floor: observed.floor,
+        interval: (spec.pacing.mode == PacingMode::Interval)
+            .then(|| Interval::of(&spec.pacing, spec.priority)),
+    };
+    let plan = plan(&facts, observed.seen.now);
+    PlanStatus {
+        requests: Some(plan.requests),
+        points: Some(plan.points),
+        duration_seconds: Some(plan.duration.as_secs()),
+    }
+}

@@ -1,0 +1,58 @@
+//! Errors of the crates as faults: the one place where a cause gets the words people are shown.
+//!
+//! A message never holds a secret or a response body.
+
+use backfill_api::{Disposition, Reason};
+use backfill_engine::seen::Fault;
+
+/// A fault of `reason`, in the reason's own disposition.
+pub fn new(reason: Reason, message: impl Into<String>) -> Fault {
+    let disposition = reason.disposition().unwrap_or(Disposition::Transient);
+    Fault { reason, disposition, message: message.into(), not_before: None }
+}
+
+/// What GitHub's side said.
+pub fn of_github(error: &backfill_github::Error) -> Fault {
+    Fault {
+        reason: error.reason(),
+        disposition: error.disposition(),
+        message: error.to_string(),
+        not_before: error.until(),
+    }
+}
+
+/// What the database's side said.
+pub fn of_store(error: &backfill_store::Error) -> Fault {
+    Fault {
+        reason: error.reason(),
+        disposition: error.disposition(),
+        message: error.to_string(),
+        not_before: error.until(),
+    }
+}
+
+/// What the API server said; the object is looked at again, whatever it was.
+pub fn of_kube(what: &str, error: &kube::Error) -> Fault {
+    Fault {
+        reason: Reason::InternalError,
+        disposition: Disposition::Transient,
+        message: format!("the API server did not {what}: {error}"),
+        not_before: None,
+    }
+}
+
+/// Nothing can be read, so no single pull request is to blame.
+pub fn outage(error: &backfill_github::Error) -> Fault {
+    new(
+        Reason::GitHubUnavailable,
+        format!("several pull requests in a row cannot be read, so GitHub is to blame: {error}"),
+    )
+}
+
+/// A chunk was given up after its time.
+pub fn chunk_timed_out(size: i64) -> Fault {
+    new(
+        Reason::ChunkTimedOut,
+        format!("a chunk of {size} took longer than 15 minutes and was given up"),
+    )
+}

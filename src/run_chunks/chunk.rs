@@ -1,0 +1,287 @@
+//! One chunk: claim, fetch at a size that works, keep what the walk covers, commit.
+//!
+//! Two transactions, with GitHub between them. It must not know why a run started or stops.
+
+use std::time::Duration;
+
+use backfill_api::Stage;
+use backfill_engine::chunk::{self, AfterFailure, SizeBounds, SizeState};
+use backfill_engine::interval::Interval;
+use backfill_engine::model::{BackfillState, Cursor, PullRequest, WalkBounds};
+use backfill_engine::seen::Fault;
+use backfill_github::{Chunk, ChunkRequest};
+use backfill_store::{ChunkClaim, ChunkCommit, Lease, Quarantined};
+use jiff::Timestamp;
+
+use super::{Run, Signals, Wish, isolate};
+use crate::faults;
+
+/// The light list's page while a walk looks for the edge of its window: GitHub's most.
+const SEEK_PAGE: i64 = 100;
+
+/// Why a chunk did not commit.
+pub enum Halt {
+    /// The object is gone; nothing may be committed any more.
+    Dropped,
+    /// A fault.
+    Fault(Fault),
+}
+
+impl From<backfill_store::Error> for Halt {
+    fn from(error: backfill_store::Error) -> Self {
+        Self::Fault(faults::of_store(&error))
+    }
+}
+
+impl From<backfill_github::Error> for Halt {
+    fn from(error: backfill_github::Error) -> Self {
+        Self::Fault(faults::of_github(&error))
+    }
+}
+
+/// What was fetched for a chunk, before it is cut to what the walk covers.
+#[derive(Default)]
+pub struct Fetched {
+    pub pull_requests: Vec<PullRequest>,
+    pub quarantined: Vec<Quarantined>,
+    pub end_cursor: Option<Cursor>,
+    pub has_next_page: bool,
+    /// `createdAt` of a pull request that was set aside.
+    pub back_to: Option<Timestamp>,
+    /// Seconds of the list query: what the size rule goes by.
+    pub list_seconds: f64,
+    pub requests: i64,
+    pub points: i64,
+    pub removed_characters: i64,
+}
+
+impl From<Chunk> for Fetched {
+    fn from(chunk: Chunk) -> Self {
+        Self {
+            pull_requests: chunk.pull_requests,
+            quarantined: Vec::new(),
+            end_cursor: chunk.end_cursor,
+            has_next_page: chunk.has_next_page,
+            back_to: None,
+            list_seconds: chunk.list_seconds,
+            requests: chunk.requests,
+            points: chunk.points,
+            removed_characters: chunk.removed_characters,
+        }
+    }
+}
+
+/// Fetches and commits the chunk after `state`'s cursor; the state after it.
+pub async fn one(
+    run: &Run<'_>,
+    lease: &Lease,
+    state: &BackfillState,
+    signals: &impl Signals,
+) -> Result<BackfillState, Halt> {
+    let claim = run.store.claim_chunk(lease).await?;
+    let result = fetch_and_commit(run, lease, &claim, state, signals).await;
+    if let Err(halt) = &result {
+        let (word, message) = match halt {
+            Halt::Dropped => ("dropped", "the object was deleted"),
+            Halt::Fault(fault) => (fault.reason.as_str(), fault.message.as_str()),
+        };
+        run.metrics.count("backfill_chunks_total", &["failed"], 1);
+        tracing::warn!(chunk = claim.number, reason = word, message, "chunk failed");
+        // If this write fails too, the next acquire closes the row as abandoned.
+        let _ = run.store.fail_chunk(lease, &claim, &format!("{word}: {message}")).await;
+    }
+    result
+}
+
+/// Ends a chunk that took too long; the next one is half as large.
+pub async fn give_up(
+    run: &Run<'_>,
+    lease: &Lease,
+    state: &BackfillState,
+) -> Result<BackfillState, Halt> {
+    let size = size_before(run, state).size;
+    run.store.set_chunk_size(lease, (size / 2).max(1)).await?;
+    Err(Halt::Fault(faults::chunk_timed_out(size)))
+}
+
+async fn fetch_and_commit(
+    run: &Run<'_>,
+    lease: &Lease,
+    claim: &ChunkClaim,
+    state: &BackfillState,
+    signals: &impl Signals,
+) -> Result<BackfillState, Halt> {
+    let sought = seek(run, state, claim.first_cursor.clone()).await?;
+    if let Seek::Further { end_cursor, has_next_page, requests, points } = sought {
+        let fetched = Fetched { end_cursor, has_next_page, requests, points, ..Fetched::default() };
+        let size = size_before(run, state);
+        return commit(run, lease, claim, state, signals, fetched, size).await;
+    }
+    let Seek::Found { after, requests, points } = sought else { return Err(Halt::Dropped) };
+    let (mut fetched, size) = fetch(run, state, after.as_ref()).await?;
+    fetched.requests += requests;
+    fetched.points += points;
+    commit(run, lease, claim, state, signals, fetched, size).await
+}
+
+enum Seek {
+    /// The page after this cursor is inside the window.
+    Found { after: Option<Cursor>, requests: i64, points: i64 },
+    /// A whole light page was newer than the window.
+    Further { end_cursor: Option<Cursor>, has_next_page: bool, requests: i64, points: i64 },
+}
+
+/// Steps over what is newer than the window with the light list, one point a hundred.
+async fn seek(run: &Run<'_>, state: &BackfillState, first: Option<Cursor>) -> Result<Seek, Halt> {
+    let inside = Seek::Found { after: first.clone(), requests: 0, points: 0 };
+    let Some(until) = state.bounds.until.filter(|_| state.back_to.is_none()) else {
+        return Ok(inside);
+    };
+    let page = run.github.index(&state.repository_node_id, first.as_ref(), SEEK_PAGE).await?;
+    let (requests, points) = (1, 1);
+    let newer = page.entries.iter().take_while(|entry| entry.created_at >= until).last();
+    let after = newer.map(|entry| entry.cursor.clone()).or(first);
+    if page.entries.iter().any(|entry| entry.created_at < until) {
+        return Ok(Seek::Found { after, requests, points });
+    }
+    Ok(Seek::Further { end_cursor: after, has_next_page: page.has_next_page, requests, points })
+}
+
+/// The size the next page starts at.
+fn size_before(run: &Run<'_>, state: &BackfillState) -> SizeState {
+    let bounds = SizeBounds::from(&run.spec.chunk);
+    let size = state
+        .chunk_size
+        .unwrap_or_else(|| chunk::start_size(state.total_pull_requests, None, bounds));
+    SizeState { size: bounds.hold(size), quick_pages: state.quick_pages }
+}
+
+/// Fetches the page after `after`, smaller and smaller until GitHub can answer.
+async fn fetch(
+    run: &Run<'_>,
+    state: &BackfillState,
+    after: Option<&Cursor>,
+) -> Result<(Fetched, SizeState), Halt> {
+    let bounds = SizeBounds::from(&run.spec.chunk);
+    let mut size = size_before(run, state);
+    let mut retried = false;
+    loop {
+        let request = ChunkRequest {
+            repository: &state.repository_name,
+            node_id: &state.repository_node_id,
+            after,
+            size: size.size.min(room(state)),
+            parts: &state.bounds.parts,
+        };
+        let error = match run.github.chunk(&request).await {
+            Ok(chunk) => {
+                let fetched = Fetched::from(chunk);
+                let failures = state.recent_failures;
+                let size = chunk::after_page(size, fetched.list_seconds, failures, bounds);
+                return Ok((fetched, size));
+            }
+            Err(error) if error.is_size_related() => error,
+            Err(error) => return Err(error.into()),
+        };
+        let elapsed = error.elapsed().unwrap_or(Duration::ZERO).as_secs_f64();
+        match chunk::after_failure(request.size, elapsed, retried, bounds) {
+            AfterFailure::SameSize => retried = true,
+            AfterFailure::Shrink(smaller) => {
+                tracing::info!(from = request.size, to = smaller, "page made smaller");
+                size = SizeState { size: smaller, quick_pages: 0 };
+                retried = false;
+            }
+            AfterFailure::Alone => {
+                let fetched = isolate::alone(run, state, after, &error).await?;
+                return Ok((fetched, SizeState { quick_pages: 0, ..size }));
+            }
+        }
+    }
+}
+
+/// How many more pull requests the walk may take.
+fn room(state: &BackfillState) -> i64 {
+    let most = state.bounds.max_pull_requests.unwrap_or(i64::MAX);
+    (most - state.processed_pull_requests).max(1)
+}
+
+async fn commit(
+    run: &Run<'_>,
+    lease: &Lease,
+    claim: &ChunkClaim,
+    state: &BackfillState,
+    signals: &impl Signals,
+    mut fetched: Fetched,
+    size: SizeState,
+) -> Result<BackfillState, Halt> {
+    let at_edge = cut(&mut fetched.pull_requests, &state.bounds);
+    // One that was read in part is both stored and set aside.
+    let apart = fetched
+        .quarantined
+        .iter()
+        .filter(|one| !fetched.pull_requests.iter().any(|stored| stored.number == one.number));
+    let taken = count(fetched.pull_requests.len() + apart.count());
+    let full = state
+        .bounds
+        .max_pull_requests
+        .is_some_and(|most| state.processed_pull_requests + taken >= most);
+    let done = at_edge || full || !fetched.has_next_page;
+    let back_to = fetched.pull_requests.last().map(|last| last.created_at).or(fetched.back_to);
+    let interval = Interval::of(&run.spec.pacing, run.spec.priority);
+    let burst = interval.done_in_burst(state.period_chunks, state.last_progress_at, (run.clock)());
+    let commit = ChunkCommit {
+        back_to,
+        gone: Vec::new(),
+        period_chunks: burst + 1,
+        next_stage: done.then_some(Stage::Verify),
+        end_cursor: fetched.end_cursor.or_else(|| claim.first_cursor.clone()),
+        chunk_size: size.size,
+        quick_pages: size.quick_pages,
+        api_calls: fetched.requests,
+        points: fetched.points,
+        rate_limit_remaining: run.github.governor().limits().map(|limits| limits.remaining),
+        pull_requests: fetched.pull_requests,
+        quarantined: fetched.quarantined,
+    };
+    if signals.wish() == Wish::Drop {
+        return Err(Halt::Dropped);
+    }
+    let committed = run.store.commit_chunk(lease, claim, &commit).await?;
+    let quarantined = count(commit.quarantined.len());
+    run.metrics.count("backfill_rows_total", &["written"], committed.written);
+    run.metrics.count("backfill_rows_total", &["unchanged"], committed.unchanged);
+    run.metrics.count(
+        "backfill_pull_requests_total",
+        &["stored"],
+        count(commit.pull_requests.len()),
+    );
+    run.metrics.count("backfill_pull_requests_total", &["quarantined"], quarantined);
+    run.metrics.count("backfill_sanitized_characters_total", &[], fetched.removed_characters);
+    run.metrics.count("backfill_github_points_total", &[], fetched.points);
+    tracing::info!(
+        repository = %state.repository_name,
+        chunk = claim.number,
+        pull_requests = taken,
+        quarantined,
+        rows_written = committed.written,
+        rows_unchanged = committed.unchanged,
+        requests = fetched.requests,
+        points = fetched.points,
+        "chunk committed"
+    );
+    Ok(committed.state)
+}
+
+/// Drops what is older than the window; true if the window's edge was met.
+fn cut(pull_requests: &mut Vec<PullRequest>, bounds: &WalkBounds) -> bool {
+    let before = pull_requests.len();
+    if let Some(since) = bounds.since {
+        let inside = pull_requests.iter().take_while(|pr| pr.created_at >= since).count();
+        pull_requests.truncate(inside);
+    }
+    pull_requests.len() < before
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

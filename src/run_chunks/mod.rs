@@ -1,0 +1,228 @@
+//! A run: chunk after chunk under one lease, until something says stop.
+//!
+//! The one path by which history gets from GitHub into Postgres. It must not know Kubernetes:
+//! whoever calls brings the signals and is told the progress.
+
+mod chunk;
+mod isolate;
+
+use std::time::{Duration, Instant};
+
+use backfill_api::{PacingMode, Reason, RepositoryBackfillSpec, Stage};
+use backfill_engine::budget::{Place, weight};
+use backfill_engine::interval::{Interval, IntervalPlace};
+use backfill_engine::model::BackfillState;
+use backfill_engine::plan::chunk_points;
+use backfill_engine::seen::Fault;
+use backfill_github::Client;
+use backfill_store::{Lease, Store};
+use jiff::Timestamp;
+
+use crate::faults;
+use crate::metrics::Metrics;
+
+/// How long one chunk may take before it is given up and the next is made smaller.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// How often a lease is renewed; it runs out after 30 s.
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+
+/// What a run may use and where it must stop.
+pub struct Run<'a> {
+    pub store: &'a Store,
+    pub github: &'a Client,
+    pub metrics: &'a Metrics,
+    pub clock: fn() -> Timestamp,
+    /// The object's uid: who owns the walk, and the flow in the credential's budget.
+    pub uid: &'a str,
+    pub spec: &'a RepositoryBackfillSpec,
+    /// Points that are never spent.
+    pub floor: i64,
+    /// No further chunk starts after this.
+    pub at_most: Duration,
+}
+
+/// What the caller wants of a run that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Go on.
+    GoOn,
+    /// Finish the chunk in flight, start no other: suspended or edited.
+    Finish,
+    /// Commit nothing more: the object is gone.
+    Drop,
+}
+
+/// The caller's side of a run.
+pub trait Signals {
+    /// Asked between chunks and before each commit.
+    fn wish(&self) -> Wish;
+    /// Told after each commit; returns quickly or throttles itself.
+    fn progress(&self, state: &BackfillState) -> impl Future<Output = ()> + Send;
+}
+
+/// Why a run ended.
+#[derive(Clone, Debug)]
+pub enum Stop {
+    /// Its time is up, or the caller wished so; there is more to do.
+    Paused,
+    /// The object is gone.
+    Dropped,
+    /// The walk reached its end.
+    Walked,
+    /// Not before this instant, for this reason.
+    Wait(Timestamp, Reason, String),
+    /// Another instance is at it.
+    Elsewhere(Timestamp),
+    /// A fault; `true` if no chunk was committed.
+    Failed(Fault, bool),
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Report {
+    /// The state after the last commit.
+    pub state: BackfillState,
+    /// Why it ended.
+    pub stop: Stop,
+}
+
+/// Runs chunks of `state`'s walk until something says stop. Never returns early with a chunk of
+/// its own in flight, unless the lease was lost: then nothing of it can be committed.
+pub async fn run_chunks(run: &Run<'_>, state: BackfillState, signals: &impl Signals) -> Report {
+    let (lease, mut state) = match run.store.acquire(state.id, run.uid).await {
+        Ok(acquired) => (acquired.lease, acquired.state),
+        Err(error) => return Report { stop: stop_of(faults::of_store(&error), true), state },
+    };
+    run.metrics.add("backfill_runs_active", &[], 1.0);
+    let stop = tokio::select! {
+        stop = chunks(run, &lease, &mut state, signals) => stop,
+        stop = keep(run, &lease) => stop,
+    };
+    run.metrics.add("backfill_runs_active", &[], -1.0);
+    if !matches!(stop, Stop::Elsewhere(_)) {
+        // A lease that cannot be released runs out by itself.
+        let _ = run.store.release(&lease).await;
+    }
+    Report { state, stop }
+}
+
+/// Renews the lease for as long as it is polled; ends only when it is lost.
+async fn keep(run: &Run<'_>, lease: &Lease) -> Stop {
+    let mut last = Instant::now();
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        match run.store.renew(lease).await {
+            Ok(()) => last = Instant::now(),
+            Err(error) => {
+                let fault = faults::of_store(&error);
+                // While the database is away nobody else can take the lease either; what is in
+                // flight fails by its own query, and the epoch guards every commit.
+                if fault.reason == Reason::Fenced || last.elapsed() > CHUNK_TIMEOUT {
+                    return stop_of(fault, false);
+                }
+            }
+        }
+    }
+}
+
+async fn chunks(
+    run: &Run<'_>,
+    lease: &Lease,
+    state: &mut BackfillState,
+    signals: &impl Signals,
+) -> Stop {
+    let started = Instant::now();
+    let mut committed = 0_u32;
+    loop {
+        if let Some(stop) = before_chunk(run, state, signals, committed, started) {
+            return stop;
+        }
+        let begun = Instant::now();
+        let done = tokio::time::timeout(CHUNK_TIMEOUT, chunk::one(run, lease, state, signals));
+        let result = match done.await {
+            Ok(result) => result,
+            Err(_) => chunk::give_up(run, lease, state).await,
+        };
+        match result {
+            Ok(next) => {
+                committed += 1;
+                *state = next;
+                run.metrics.count("backfill_chunks_total", &["committed"], 1);
+                let seconds = begun.elapsed().as_secs_f64();
+                run.metrics.observe("backfill_chunk_duration_seconds", &[], seconds);
+                signals.progress(state).await;
+            }
+            Err(chunk::Halt::Dropped) => return Stop::Dropped,
+            Err(chunk::Halt::Fault(fault)) => return stop_of(fault, committed == 0),
+        }
+    }
+}
+
+/// What speaks against another chunk.
+fn before_chunk(
+    run: &Run<'_>,
+    state: &BackfillState,
+    signals: &impl Signals,
+    committed: u32,
+    started: Instant,
+) -> Option<Stop> {
+    if state.stage != Stage::Walk {
+        return Some(Stop::Walked);
+    }
+    match signals.wish() {
+        Wish::Drop => return Some(Stop::Dropped),
+        Wish::Finish => return Some(Stop::Paused),
+        Wish::GoOn => {}
+    }
+    if committed == 0 {
+        return None;
+    }
+    if let Some(until) = paced_until(run.spec, state, (run.clock)()) {
+        let message =
+            format!("pauses between bursts until {}", backfill_engine::progress::clock(until));
+        return Some(Stop::Wait(until, Reason::Paced, message));
+    }
+    if started.elapsed() >= run.at_most {
+        return Some(Stop::Paused);
+    }
+    let cost = estimated_points(state);
+    let weight = weight(run.spec.priority);
+    match run.github.governor().place(run.uid, weight, run.floor, cost) {
+        Place::Now => None,
+        Place::At { until, why } => Some(Stop::Wait(until, why.reason(), why.to_string())),
+    }
+}
+
+/// What the next chunk will cost, as far as one can tell.
+pub fn estimated_points(state: &BackfillState) -> i64 {
+    chunk_points(state.chunk_size.unwrap_or(1), &state.bounds.parts)
+}
+
+/// When Interval pacing lets the next chunk start, if not now; nothing in Budget mode.
+pub fn paced_until(
+    spec: &RepositoryBackfillSpec,
+    state: &BackfillState,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    if spec.pacing.mode == PacingMode::Budget {
+        return None;
+    }
+    let interval = Interval::of(&spec.pacing, spec.priority);
+    match interval.place(state.period_chunks, state.last_progress_at, now) {
+        IntervalPlace::Now(_) => None,
+        IntervalPlace::At(until) => Some(until),
+    }
+}
+
+/// A fault as the end of a run: limits and other instances' leases are waits, not failures.
+fn stop_of(fault: Fault, nothing_committed: bool) -> Stop {
+    match (fault.reason, fault.not_before) {
+        (Reason::RateLimited | Reason::SecondaryRateLimited | Reason::Paced, Some(until)) => {
+            Stop::Wait(until, Reason::RateLimited, fault.message)
+        }
+        (Reason::LeaseHeld | Reason::Fenced, until) => {
+            Stop::Elsewhere(until.unwrap_or(Timestamp::MIN))
+        }
+        _ => Stop::Failed(fault, nothing_committed),
+    }
+}

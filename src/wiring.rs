@@ -1,0 +1,253 @@
+//! Builds the parts and connects them: the only place where time, randomness and tasks enter.
+//!
+//! It must not know what a look decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use backfill_api::{Disposition, RepositoryBackfill};
+use backfill_github::GitHub;
+use backfill_store::Store;
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::runtime::controller::{Config, Controller};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::{self, Store as Objects};
+use kube::runtime::{Predicate, WatchStreamExt, predicates, watcher};
+use kube::{Api, Client, ResourceExt};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{DatabaseArgs, OperatorArgs};
+use crate::backfill::{self, Context, Memory, Settings};
+use crate::metrics::Metrics;
+use crate::telemetry;
+use crate::web::{self, Health};
+
+/// Looks that may be under way beside the runs, so that an edit never waits for a run.
+const LOOKS: u16 = 64;
+/// How often what is remembered of objects that are gone is dropped.
+const SWEEP_EVERY: Duration = Duration::from_secs(15);
+/// How soon a migration is tried again while the database is away.
+const MIGRATE_AGAIN: Duration = Duration::from_secs(5);
+/// The longest answer of GitHub that is read: a page of 100 with all its bodies at their limit.
+const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+/// GitHub gives up on a query after 10 s; this is for what lies between.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Brings the schema up to this version, then ends.
+pub async fn migrate(args: &DatabaseArgs) -> anyhow::Result<()> {
+    telemetry::start();
+    store(args, "migrate")?
+        .migrate()
+        .await
+        .context("the schema could not be brought up to date")?;
+    tracing::info!("schema is up to date");
+    Ok(())
+}
+
+/// Runs the operator until it is told to end.
+pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
+    telemetry::start();
+    let stopping = CancellationToken::new();
+    spawn(stop_on_signal(stopping.clone()));
+    let instance = args.instance_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let store = store(&args.database, &instance)?;
+    if args.migrate {
+        migrate_or_keep_trying(store.clone()).await?;
+    }
+    let metrics = Arc::new(Metrics::new().context("metrics could not be registered")?);
+    let health = Arc::new(Health::default());
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("--listen {} cannot be bound", args.listen))?;
+    spawn(serve(listener, health.clone(), metrics.clone(), stopping.clone()));
+    let client = Client::try_default().await.context("no way to the Kubernetes API server")?;
+    let (objects, writer) = reflector::store();
+    let github = github(&args, metrics.clone())?;
+    let ctx = Arc::new(Context {
+        recorder: recorder(client.clone(), &instance),
+        client: client.clone(),
+        store,
+        github,
+        metrics,
+        objects: objects.clone(),
+        permits: Arc::new(Semaphore::new(usize::from(args.max_concurrent_runs))),
+        settings: Settings {
+            min_rate_limit_points: args.min_rate_limit_points,
+            allow_row_deletion: args.allow_row_deletion,
+            run_time: Duration::from_secs(u64::from(args.run_seconds)),
+        },
+        memory: Memory::default(),
+        clock: now,
+        random,
+        stopping: stopping.clone(),
+    });
+    spawn(sweep(ctx.clone()));
+    spawn(announce_ready(objects.clone(), health));
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        instance,
+        listen = %args.listen,
+        github = args.github_url,
+        namespace = args.watch_namespace.as_deref().unwrap_or("all"),
+        "operator started"
+    );
+    let concurrency = LOOKS + args.max_concurrent_runs;
+    watch(client, args.watch_namespace.as_deref(), objects, writer, concurrency, ctx).await;
+    tracing::info!("operator ended");
+    Ok(())
+}
+
+/// Watches the objects and looks at each, until told to stop; what runs then ends its chunk.
+async fn watch(
+    client: Client,
+    namespace: Option<&str>,
+    objects: Objects<RepositoryBackfill>,
+    writer: reflector::store::Writer<RepositoryBackfill>,
+    concurrency: u16,
+    ctx: Arc<Context>,
+) {
+    let api: Api<RepositoryBackfill> = match namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    // Status writes are our own and bring no look. Finalizers and annotations do not change the
+    // generation, so they stand beside it.
+    let interesting =
+        predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
+    let stream = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .modify(|object: &mut RepositoryBackfill| {
+            object.metadata.managed_fields = None;
+            object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
+        })
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(interesting, Default::default());
+    let stopping = ctx.stopping.clone();
+    Controller::for_stream(stream, objects)
+        .with_config(Config::default().concurrency(concurrency))
+        .graceful_shutdown_on(async move { stopping.cancelled().await })
+        .run(backfill::reconcile, |_, error, _| match *error {}, ctx)
+        .for_each(|result| async move {
+            // Objects that are gone by the time of their look are ordinary.
+            if let Err(error) = result {
+                tracing::debug!(%error, "no look");
+            }
+        })
+        .await;
+}
+
+fn store(args: &DatabaseArgs, instance: &str) -> anyhow::Result<Store> {
+    Store::connect(&backfill_store::Options {
+        schema: args.schema.clone(),
+        max_connections: args.database_connections,
+        ..backfill_store::Options::new(args.database_url.clone(), instance)
+    })
+    .context("--database-url cannot be used")
+}
+
+/// Migrates now if the database answers, else as soon as it does.
+async fn migrate_or_keep_trying(store: Store) -> anyhow::Result<()> {
+    let Err(error) = store.migrate().await else {
+        return Ok(());
+    };
+    if error.disposition() != Disposition::Transient {
+        return Err(error).context("the schema could not be brought up to date");
+    }
+    tracing::warn!(%error, "schema not brought up to date yet, will be tried again");
+    spawn(async move {
+        loop {
+            tokio::time::sleep(MIGRATE_AGAIN).await;
+            match store.migrate().await {
+                Ok(_) => return tracing::info!("schema is up to date"),
+                Err(error) => tracing::warn!(%error, "schema not brought up to date yet"),
+            }
+        }
+    });
+    Ok(())
+}
+
+fn github(args: &OperatorArgs, metrics: Arc<Metrics>) -> anyhow::Result<GitHub> {
+    GitHub::new(backfill_github::Config {
+        url: args.github_url.clone(),
+        user_agent: concat!("backfill-operator/", env!("CARGO_PKG_VERSION")).to_owned(),
+        clock: now,
+        request_timeout: REQUEST_TIMEOUT,
+        max_body_bytes: MAX_BODY_BYTES,
+        allow_http: true,
+    })
+    .context("--github-url cannot be used")
+}
+
+fn recorder(client: Client, instance: &str) -> Recorder {
+    let controller = backfill_api::FIELD_MANAGER.to_owned();
+    Recorder::new(client, Reporter { controller, instance: Some(instance.to_owned()) })
+}
+
+async fn serve(
+    listener: TcpListener,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    stopping: CancellationToken,
+) {
+    let routes = web::routes(health, metrics);
+    let serving = axum::serve(listener, routes)
+        .with_graceful_shutdown(async move { stopping.cancelled().await });
+    if let Err(error) = serving.await {
+        tracing::error!(%error, "probes and metrics are not served any more");
+    }
+}
+
+async fn announce_ready(objects: Objects<RepositoryBackfill>, health: Arc<Health>) {
+    if objects.wait_until_ready().await.is_ok() {
+        health.set_ready();
+        tracing::info!(objects = objects.state().len(), "objects listed");
+    }
+}
+
+/// Drops what is remembered and shown of objects that are gone.
+async fn sweep(ctx: Arc<Context>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        let living: Vec<String> =
+            ctx.objects.state().iter().filter_map(|object| object.uid()).collect();
+        ctx.memory.retain(&living);
+        ctx.metrics.retain_objects(&living);
+    }
+}
+
+/// The first SIGTERM or SIGINT ends the operator after the chunks in flight, a second at once.
+async fn stop_on_signal(stopping: CancellationToken) {
+    let (Ok(mut term), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return tracing::error!("signals cannot be waited for");
+    };
+    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+    tracing::info!("told to stop: chunks in flight are finished first");
+    stopping.cancel();
+    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+    tracing::warn!("told to stop at once");
+    std::process::exit(130);
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where tasks are started")]
+fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    drop(tokio::spawn(future));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where time enters")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// A fraction from 0 to 1, for jitter only.
+#[expect(clippy::disallowed_methods, reason = "the one place where randomness enters")]
+fn random() -> f64 {
+    rand::random()
+}
