@@ -11,11 +11,13 @@ use crate::budget::{RESPONSE_SECONDS_PER_MINUTE, RateLimit};
 use crate::interval::Interval;
 use crate::numbers::{float, later, span, whole};
 
-/// Children asked for on the first page of each connection; threads a page, too.
-pub const INNER_PAGE: i64 = 50;
 /// Share of pull requests that have review threads. Measured over three public repositories:
 /// 28, 36 and 53 % have review comments (their public metadata backups, 3,949 pull requests).
 pub const THREADS_SHARE: f64 = 0.39;
+/// Threads of a pull request that has any. The same measurement found about 4.1 review comments
+/// for each pull request, so 11 for each with threads; that a thread has two is assumed. Just as
+/// many threads are asked for as the list page has counted.
+pub const THREADS_EACH: i64 = 6;
 /// Share of pull requests with more children than fit on the first page of 50, from the same
 /// measurement.
 pub const OVERFLOW_SHARE: f64 = 0.01;
@@ -70,17 +72,19 @@ pub fn list_points(size: i64, parts: &[Part]) -> i64 {
     points(1 + size * connections)
 }
 
-/// Points of the query that fetches the threads of `pull_requests` pull requests.
-pub fn threads_points(pull_requests: i64) -> i64 {
-    let comments = Connection { size: INNER_PAGE, inside: &[] };
-    points(requests(&[Connection { size: INNER_PAGE, inside: &[comments] }], pull_requests))
+/// Points of the query that fetches `threads` threads of each of `pull_requests` pull requests.
+pub fn threads_points(pull_requests: i64, threads: i64) -> i64 {
+    // Comments have none inside, so their page size weighs nothing.
+    let comments = Connection { size: 1, inside: &[] };
+    points(requests(&[Connection { size: threads, inside: &[comments] }], pull_requests))
 }
 
 /// Points of a whole chunk of `size`, as far as one can tell beforehand: what a place in the
 /// budget is asked with.
 pub fn chunk_points(size: i64, parts: &[Part]) -> i64 {
     let threads = if parts.contains(&Part::ReviewComments) { with_threads(size) } else { 0 };
-    list_points(size, parts) + if threads > 0 { threads_points(threads) } else { 0 }
+    let follow_up = if threads > 0 { threads_points(threads, THREADS_EACH) } else { 0 };
+    list_points(size, parts) + follow_up
 }
 
 fn with_threads(size: i64) -> i64 {
@@ -127,7 +131,7 @@ pub fn plan(facts: &PlanFacts<'_>, now: Timestamp) -> Plan {
     let follow_up = 1.0 - (1.0 - share).powf(float(size));
     let follow_ups = whole(float(pages) * follow_up);
     let threads_of_page = if threads { with_threads(size) } else { 0 };
-    let follow_up_points = if threads { threads_points(threads_of_page) } else { 1 };
+    let follow_up_points = if threads { threads_points(threads_of_page, THREADS_EACH) } else { 1 };
 
     let list_seconds = facts.list_seconds.filter(|seconds| seconds.is_finite());
     let list_seconds = list_seconds.map_or_else(|| assumed_seconds(size), |known| known.max(0.0));
@@ -271,9 +275,10 @@ mod tests {
         ] {
             assert_eq!(list_points(size, parts), cost, "{size} {parts:?}");
         }
-        assert_eq!(threads_points(25), 13);
-        assert_eq!(threads_points(1), 1);
-        assert_eq!(chunk_points(25, &DEFAULT), 2 + threads_points(10));
+        assert_eq!(threads_points(25, 50), 13);
+        assert_eq!(threads_points(1, 50), 1);
+        assert_eq!(chunk_points(25, &DEFAULT), 2 + 1);
+        assert_eq!(chunk_points(100, &DEFAULT), 6 + 3);
         assert_eq!(chunk_points(25, &[Part::Reviews]), list_points(25, &[Part::Reviews]));
     }
 
@@ -296,7 +301,7 @@ mod tests {
         assert_eq!((plain.requests, plain.points), (4_000 + 889 + 2, 4_000 + 889 + 2));
         let whole = plan(&facts(100_000, 25, &DEFAULT), now());
         assert_eq!(whole.requests, 4_000 + 4_000 + 2);
-        assert_eq!(whole.points, 4_000 * 2 + 4_000 * 5 + 2);
+        assert_eq!(whole.points, 4_000 * 2 + 4_000 + 2);
         for (pull_requests, pages) in [(0, 0), (1, 1), (25, 1), (26, 2), (50, 2)] {
             let requests = plan(&facts(pull_requests, 25, &DEFAULT), now()).requests;
             assert_eq!(requests, 2 * pages + 2, "{pull_requests} pull requests");
