@@ -134,7 +134,8 @@ fn cause(error: &GraphQlError, answered: &Answered<'_>) -> Refusal {
     if let Some(refusal) = by_message(&error.message, answered.headers) {
         return refusal;
     }
-    if error.message.starts_with("Something went wrong while executing your query") {
+    let whole_query = error.path.is_none();
+    if whole_query && error.message.starts_with("Something went wrong while executing your query") {
         return Error::TimedOut { status: Some(answered.status), elapsed }.into();
     }
     if error.extensions.as_ref().is_some_and(|more| more.saml_failure) {

@@ -388,6 +388,11 @@ fn a_failing_node_names_its_place() {
         r#"{"data":{"node":{"pullRequests":{"nodes":[{},null]}}},"errors":[{"path":["node","pullRequests","nodes",1,"files"],"type":"X","message":"boom"}]}"#,
     );
     assert!(matches!(found, Error::NullNode { index: 1, .. }), "{found:?}");
+    let found = error(
+        200,
+        r#"{"data":{"node":{"pullRequests":{"nodes":[{},{},null]}}},"errors":[{"path":["node","pullRequests","nodes",2],"message":"Something went wrong while executing your query. Please include `A`."}]}"#,
+    );
+    assert!(matches!(found, Error::NullNode { index: 2, .. }), "{found:?}");
 }
 
 #[test]
