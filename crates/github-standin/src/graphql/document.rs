@@ -5,6 +5,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use apollo_compiler::executable::Operation;
+use apollo_compiler::introspection::partial_execute;
+use apollo_compiler::request::coerce_variable_values;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Schema};
 use serde_json::{Map, Value};
@@ -36,6 +39,8 @@ pub struct Planned {
     pub fields: Vec<Field>,
     /// What it costs.
     pub price: Price,
+    /// The answers to `__schema` and `__type`, by response key.
+    pub introspected: Map<String, Value>,
 }
 
 impl Planned {
@@ -81,7 +86,26 @@ impl Documents {
         let root = operation.object_type().as_str();
         let fields = planner.fields(&[&operation.selection_set], root);
         let price = Price::of(&fields);
-        Ok(Planned { fields, price })
+        let about_schema = |field: &Field| matches!(field.name.as_str(), "__schema" | "__type");
+        let introspected = if fields.iter().any(about_schema) {
+            self.introspect(document, operation, &variables).unwrap_or_default()
+        } else {
+            Map::new()
+        };
+        Ok(Planned { fields, price, introspected })
+    }
+
+    fn introspect(
+        &self,
+        document: &Valid<ExecutableDocument>,
+        operation: &Operation,
+        variables: &Map<String, Value>,
+    ) -> Option<Map<String, Value>> {
+        let given = serde_json::from_value(Value::from(variables.clone())).ok()?;
+        let given = coerce_variable_values(&self.schema, operation, &given).ok()?;
+        let implementers = self.schema.implementers_map();
+        let answer = partial_execute(&self.schema, &implementers, document, operation, &given);
+        serde_json::from_value(serde_json::to_value(answer.ok()?.data).ok()?).ok()
     }
 
     fn prepare(&self, text: &str) -> Prepared {

@@ -33,6 +33,8 @@ pub struct Scene<'w> {
     pub budget: Budget,
     /// Who asks.
     pub viewer: Account,
+    /// What the query asks of the schema itself, by response key.
+    pub introspected: &'w serde_json::Map<String, serde_json::Value>,
     /// Pull requests that fail on purpose.
     pub blast: Option<Blast>,
 }

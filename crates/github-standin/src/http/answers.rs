@@ -4,11 +4,12 @@
 //! This file must not decide who gets which.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Response, StatusCode};
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use serde_json::json;
 
 use crate::faults::Wrong;
@@ -20,6 +21,8 @@ const JSON: &str = "application/json; charset=utf-8";
 const DOCS: &str = "https://docs.github.com";
 /// A body is sent in pieces of this size when it is huge.
 const PIECE: usize = 64 * 1024;
+/// Long enough for half a body to leave.
+const FLUSH: Duration = Duration::from_millis(20);
 
 /// A JSON answer.
 pub fn json(status: StatusCode, body: String) -> Response<Body> {
@@ -180,8 +183,12 @@ fn truncated(body: String) -> Response<Body> {
     let length = body.len();
     let mut half = body.into_bytes();
     half.truncate(length / 2);
-    let cut = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-    let pieces = stream::iter([Ok(Bytes::from(half)), Err(cut)]);
+    // The error must come later than the half, or hyper drops what it has not flushed yet.
+    let cut = async {
+        tokio::time::sleep(FLUSH).await;
+        Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))
+    };
+    let pieces = stream::iter([Ok(Bytes::from(half))]).chain(stream::once(cut));
     let mut response = typed(StatusCode::OK, JSON, Body::from_stream(pieces));
     response.headers_mut().insert(CONTENT_LENGTH, length.into());
     response

@@ -25,6 +25,10 @@ pub fn query<'w>(scene: &Scene<'w>, field: &Field) -> Answer<'w> {
         "nodes" => nodes(scene, field),
         "rateLimit" => Answer::Object(Object::RateLimit),
         "viewer" => Answer::Object(Object::Account(scene.viewer.clone())),
+        "__schema" | "__type" => match scene.introspected.get(&field.key) {
+            Some(answer) => Answer::Literal(answer.to_string()),
+            None => Answer::Null,
+        },
         _ => unknown(field),
     }
 }

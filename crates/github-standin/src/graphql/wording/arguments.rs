@@ -26,7 +26,7 @@ impl Walk<'_> {
     }
 
     pub(super) fn directives(&mut self, directives: &DirectiveList) {
-        for directive in directives.iter() {
+        for directive in directives {
             let Some(definition) = self.schema.directive_definitions.get(&directive.name) else {
                 let name = directive.name.as_str();
                 self.fail(

@@ -17,7 +17,8 @@ impl<'d> Walk<'d> {
             match selection {
                 Selection::Field(field) => self.field(parent, field),
                 Selection::InlineFragment(inline) => {
-                    let condition = inline.type_condition.as_ref().map(|name| name.as_str());
+                    let condition =
+                        inline.type_condition.as_ref().map(apollo_compiler::Name::as_str);
                     let part = condition.map_or("...".into(), |name| format!("... on {name}"));
                     self.within(part, |walk| {
                         let inner = condition.unwrap_or(parent);

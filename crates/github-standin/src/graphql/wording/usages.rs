@@ -130,7 +130,7 @@ impl<'d> Walk<'d> {
     }
 
     fn directive_usages(&mut self, directives: &DirectiveList, usages: &mut Vec<Usage>) {
-        for directive in directives.iter() {
+        for directive in directives {
             if let Some(definition) = self.schema.directive_definitions.get(&directive.name) {
                 self.argument_usages(&directive.arguments, &definition.arguments, usages);
             }

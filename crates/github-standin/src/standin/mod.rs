@@ -3,24 +3,28 @@
 //! One GraphQL call goes through here in order: may it come in, is it a query, what does it cost,
 //! what is the answer, does the plan spoil it. This file must not know HTTP.
 
+mod call;
+mod spoil;
+
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::clock::Clock;
-use crate::faults::{Hit, Plan, Request, Wrong};
+use crate::faults::{Plan, Request, Wrong};
 use crate::gate::{Gate, Limits, Primary, Sin, Wait};
 use crate::graphql::document::{Documents, Planned};
 use crate::graphql::execute::{Blast, Budget, Outcome, Scene, execute};
-use crate::graphql::failure::Failure;
 use crate::graphql::paging;
 use crate::graphql::plan::Field;
 use crate::ledger::{Ledger, Violation};
 use crate::world::model::Account;
 use crate::world::{World, ids};
+
+use call::operation_name;
+pub use call::{Call, Query, Reply};
 
 /// Everything a running stand-in shares.
 pub struct Standin {
@@ -36,44 +40,6 @@ pub struct Standin {
     pub clock: Clock,
     documents: Documents,
     tokens: HashSet<String>,
-}
-
-/// A GraphQL request's body.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Query {
-    /// The document.
-    #[serde(default, rename = "query")]
-    pub text: Option<String>,
-    /// The variables.
-    #[serde(default)]
-    pub variables: Option<Map<String, Value>>,
-    /// Which operation of the document.
-    #[serde(default)]
-    pub operation_name: Option<String>,
-}
-
-/// How a call ends, before it is put into HTTP.
-#[derive(Debug)]
-pub enum Reply {
-    /// A GraphQL answer: `data` if there is any, and the errors.
-    Answer { data: Option<String>, failures: Vec<Failure> },
-    /// Nothing remains of the primary limit.
-    Exhausted,
-    /// A secondary limit was reached.
-    Secondary(Option<Wait>),
-    /// The plan spoils the answer that would have been this.
-    Spoiled { answer: Wrong, data: String, failures: Vec<Failure> },
-}
-
-/// One call as the log and the HTTP layer need to know it.
-#[derive(Debug)]
-pub struct Call {
-    pub reply: Reply,
-    pub operation: String,
-    pub cost: u64,
-    pub nodes: u64,
-    pub wrong: Option<String>,
 }
 
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -185,49 +151,6 @@ impl Standin {
         }
     }
 
-    fn spoil(
-        &self,
-        credential: &str,
-        planned: &Planned,
-        budget: Primary,
-        hit: Hit,
-        outcome: Outcome,
-        call: &mut Call,
-    ) -> Reply {
-        let now = self.clock.seconds();
-        Ledger::count(&mut lock(&self.ledger).by_answer, &hit.name);
-        call.wrong = Some(hit.name.clone());
-        let mut gate = lock(&self.gate);
-        match hit.answer {
-            Wrong::RateLimitOld | Wrong::RateLimitNew => gate.exhaust(credential, now),
-            Wrong::Secondary { seconds } => {
-                gate.tell_to_wait(credential, now, seconds);
-            }
-            Wrong::Unauthorized => {
-                gate.refund(credential, call.cost);
-                lock(&self.ledger).points -= call.cost;
-            }
-            Wrong::BadGatewayJson
-            | Wrong::GatewayTimeoutJson
-            | Wrong::GatewayTimeoutPlain
-            | Wrong::TimeoutUnder200 => {
-                let extra = gate.limits().timeout_points;
-                let _ = gate.charge(credential, extra, now);
-            }
-            _ => {}
-        }
-        drop(gate);
-        let (data, failures) = match blast(&hit) {
-            Some(blast) => {
-                let outcome = self.answer(credential, planned, budget, Some(blast), |_| true);
-                (outcome.data, outcome.failures)
-            }
-            None if hit.answer == Wrong::NotFound => not_found(&planned.fields),
-            None => (outcome.data, outcome.failures),
-        };
-        Reply::Spoiled { answer: hit.answer, data, failures }
-    }
-
     fn answer(
         &self,
         credential: &str,
@@ -248,6 +171,7 @@ impl Standin {
                 reset_at: budget.reset,
             },
             viewer: viewer(credential),
+            introspected: &planned.introspected,
             blast,
         };
         execute(&scene, planned.fields.iter().filter(wanted))
@@ -268,18 +192,6 @@ pub fn viewer(credential: &str) -> Account {
     Account { login: format!("viewer-{id}"), database_id: id, ..Account::default() }
 }
 
-/// The operation's name: the one asked for, else the first in the text, else `anonymous`.
-fn operation_name(asked: Option<&str>, text: &str) -> String {
-    let name_start = |rest: &str| -> Option<String> {
-        let rest = rest.trim_start();
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-        (end > 0).then(|| rest[..end].to_owned())
-    };
-    let words =
-        || text.trim_start().strip_prefix("query").or(text.trim_start().strip_prefix("mutation"));
-    asked.map(str::to_owned).or_else(|| name_start(words()?)).unwrap_or_else(|| "anonymous".into())
-}
-
 /// The largest `pullRequests` page or `nodes` list of a query.
 fn largest_page(fields: &[Field]) -> u64 {
     let own = |field: &Field| -> u64 {
@@ -295,36 +207,4 @@ fn largest_page(fields: &[Field]) -> u64 {
     };
     let inner = |field: &Field| field.children.iter().map(|(_, all)| largest_page(all)).max();
     fields.iter().map(|field| own(field).max(inner(field).unwrap_or(0))).max().unwrap_or(0)
-}
-
-/// Which pull requests an answer of the plan makes null.
-fn blast(hit: &Hit) -> Option<Blast> {
-    let (failure, first_only) = match hit.answer {
-        Wrong::ResourceLimits => {
-            let message = "Resource limits for this query exceeded.";
-            (Failure::new("RESOURCE_LIMITS_EXCEEDED", message), false)
-        }
-        Wrong::NullNode => {
-            let message = "Something went wrong while executing your query. Please include \
-                           `5AFE:0000` when reporting this issue.";
-            (Failure { message: message.into(), ..Failure::default() }, hit.number.is_none())
-        }
-        _ => return None,
-    };
-    Some(Blast { number: hit.number, first_only, failure })
-}
-
-/// Every root object gone.
-fn not_found(fields: &[Field]) -> (String, Vec<Failure>) {
-    let objects = fields.iter().filter(|field| !field.children.is_empty());
-    let objects: Vec<&Field> = objects.filter(|field| field.name != "rateLimit").collect();
-    let data: Map<String, Value> =
-        objects.iter().map(|field| (field.key.clone(), Value::Null)).collect();
-    let failures = objects.iter().map(|field| {
-        let mut failure = crate::graphql::missing(field);
-        failure.path = vec![crate::graphql::failure::Step::Key(field.key.clone())];
-        failure.position = Some(field.position);
-        failure
-    });
-    (Value::from(data).to_string(), failures.collect())
 }
