@@ -192,6 +192,9 @@ async fn run(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) ->
     let signals = Watched { ctx, object, observed };
     let Report { state, stop } = run_chunks(&run, state.clone(), &signals).await;
     keep_limits(ctx, object, github).await;
+    if !matches!(stop, Stop::Paused | Stop::Wait(..)) {
+        github.governor().leave(run.uid);
+    }
     after_run(ctx, object, observed, state, stop).await
 }
 

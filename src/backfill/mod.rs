@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backfill_api::{Reason, RepositoryBackfill};
-use backfill_engine::decide::{Step, decide};
+use backfill_engine::decide::{Pause, Step, decide};
 use backfill_engine::retry;
 use backfill_github::GitHub;
 use backfill_store::Store;
@@ -97,6 +97,17 @@ async fn look(object: &RepositoryBackfill, ctx: &Context) -> Action {
     let observed = observe::observe(ctx, object).await;
     let step = decide(&observed.seen);
     ctx.metrics.count("backfill_reconciles_total", &[word(&step)], 1);
+    let uses_its_place = matches!(
+        step,
+        Step::Resolve
+            | Step::RunChunks
+            | Step::Verify
+            | Step::Wait { pause: Pause::Turn { .. }, .. }
+    );
+    if let Some(github) = observed.github.as_ref().filter(|_| !uses_its_place) {
+        // Observing asked for a place in the credential's budget; others can have it.
+        github.governor().leave(&observed.seen.object.id.uid);
+    }
     let outcome = act::act(ctx, object, &observed, step).await;
     publish::publish(ctx, object, &observed, outcome).await
 }

@@ -121,6 +121,7 @@ fn object_seen(
         fingerprint: state.map(|state| fingerprint(&state.repository_node_id, spec)),
         requested_at: requested(object, REQUESTED_AT),
         restart_requested_at: requested(object, RESTART_REQUESTED_AT),
+        secret: spec.credentials_ref.as_ref().map(|reference| reference.name.clone()),
         max_consecutive_errors: i64::from(spec.failure_policy.max_consecutive_errors),
         succeeded,
     }

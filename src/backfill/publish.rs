@@ -6,9 +6,7 @@
 use std::time::Duration;
 
 use backfill_api::conditions::{READY, State};
-use backfill_api::{
-    RateLimitStatus, Reason, RepositoryBackfill, RepositoryBackfillStatus, Summary,
-};
+use backfill_api::{Reason, RepositoryBackfill, RepositoryBackfillStatus, Summary};
 use backfill_engine::budget::Figures;
 use backfill_engine::model::BackfillState;
 use backfill_engine::seen::Fault;
@@ -110,11 +108,8 @@ fn status_of(
         previous: &previous,
         state: shown.state.as_ref(),
         stage: shown.stage,
-        rate_limit: limits.map(|limits| RateLimitStatus {
-            remaining: Some(limits.remaining),
-            limit: Some(limits.limit),
-            reset_time: limits.reset_at.map(Time),
-        }),
+        limits,
+        floor: observed.map_or(0, |observed| observed.floor),
         next_attempt: shown.next.filter(|_| shown.waits),
         counted: shown.counted,
         plan: shown.plan.clone(),

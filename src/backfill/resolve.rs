@@ -83,6 +83,8 @@ async fn begin(
         // Who owned it as we looked has finished or is gone, else the look had ended there; who
         // came in between has not.
         take_over_from: seen.state.as_ref().ok().and_then(Option::as_ref).and_then(owner_uid),
+        chunk_size: first_size(object, resolved),
+        is_size_asked: object.spec.chunk.size.is_some(),
         metadata: BTreeMap::new(),
     };
     match ctx.store.begin_walk(&walk).await {
@@ -107,6 +109,12 @@ fn owner_uid(state: &BackfillState) -> Option<&str> {
     state.owner.as_ref().map(|owner| owner.uid.as_str())
 }
 
+/// Rule 3.2's size of the first chunk.
+fn first_size(object: &RepositoryBackfill, resolved: &Resolved) -> i64 {
+    let sizes = SizeBounds::from(&object.spec.chunk);
+    start_size(resolved.repository.pull_request_count, resolved.mean_changed_files, sizes)
+}
+
 /// Rule 3.5, for what the spec covers at most.
 fn price(
     object: &RepositoryBackfill,
@@ -116,10 +124,9 @@ fn price(
 ) -> PlanStatus {
     let spec = &object.spec;
     let total = resolved.repository.pull_request_count;
-    let sizes = SizeBounds::from(&spec.chunk);
     let facts = PlanFacts {
         pull_requests: spec.max_pull_requests.map_or(total, |most| most.min(total)),
-        size: start_size(total, resolved.mean_changed_files, sizes),
+        size: first_size(object, resolved),
         parts: &bounds(spec, observed.seen.now).parts,
         list_seconds: None,
         limits: github.governor().limits(),

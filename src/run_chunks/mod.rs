@@ -13,6 +13,7 @@ use backfill_engine::budget::{Place, weight};
 use backfill_engine::interval::{Interval, IntervalPlace};
 use backfill_engine::model::BackfillState;
 use backfill_engine::plan::chunk_points;
+use backfill_engine::progress;
 use backfill_engine::seen::Fault;
 use backfill_github::Client;
 use backfill_store::{Lease, Store};
@@ -178,8 +179,7 @@ fn before_chunk(
         return None;
     }
     if let Some(until) = paced_until(run.spec, state, (run.clock)()) {
-        let message =
-            format!("pauses between bursts until {}", backfill_engine::progress::clock(until));
+        let message = format!("pauses between bursts until {}", progress::clock(until));
         return Some(Stop::Wait(until, Reason::Paced, message));
     }
     if started.elapsed() >= run.at_most {
@@ -189,7 +189,10 @@ fn before_chunk(
     let weight = weight(run.spec.priority);
     match run.github.governor().place(run.uid, weight, run.floor, cost) {
         Place::Now => None,
-        Place::At { until, why } => Some(Stop::Wait(until, why.reason(), why.to_string())),
+        Place::At { until, why } => {
+            let secret = run.spec.credentials_ref.as_ref().map_or("?", |one| one.name.as_str());
+            Some(Stop::Wait(until, why.reason(), progress::of_secret(secret, why)))
+        }
     }
 }
 

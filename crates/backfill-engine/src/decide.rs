@@ -18,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::budget::Place;
 use crate::model::{BackfillState, StateStatus};
+use crate::progress::of_secret;
 use crate::retry::{QUEUED_LOOK, STALLED_LOOK};
 use crate::seen::{Fault, Seen};
 
@@ -217,7 +218,10 @@ fn over_budget(seen: &Seen) -> Option<Step> {
         Place::Now => None,
         Place::At { until, why } => Some(Step::Wait {
             until: *until,
-            pause: Pause::Turn { reason: why.reason(), message: why.to_string() },
+            pause: Pause::Turn {
+                reason: why.reason(),
+                message: of_secret(seen.object.secret.as_deref().unwrap_or("?"), why),
+            },
         }),
     }
 }

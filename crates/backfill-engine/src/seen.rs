@@ -45,6 +45,8 @@ pub struct ObjectSeen {
     pub requested_at: Option<String>,
     /// The `restart-requested-at` annotation.
     pub restart_requested_at: Option<String>,
+    /// Name of the Secret with its credentials.
+    pub secret: Option<String>,
     /// `spec.failurePolicy.maxConsecutiveErrors`.
     pub max_consecutive_errors: i64,
     /// The status of this generation already says Succeeded.

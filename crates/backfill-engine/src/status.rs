@@ -11,7 +11,9 @@ use backfill_api::{
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::budget::RateLimit;
 use crate::model::{BackfillState, StateStatus};
+use crate::plan::put_off_for_points;
 use crate::progress;
 
 /// All that a status is made of.
@@ -33,7 +35,9 @@ pub struct Facts<'a> {
     /// The stage, where there is no row to tell it.
     pub stage: Option<Stage>,
     /// The credential's budget.
-    pub rate_limit: Option<RateLimitStatus>,
+    pub limits: Option<RateLimit>,
+    /// Points of it that are never spent.
+    pub floor: i64,
     /// When the operator looks again because of a wait.
     pub next_attempt: Option<Timestamp>,
     /// GitHub's count, where there is no row to tell it (dry run, empty repository).
@@ -54,13 +58,14 @@ pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
         conditions: conditions(&summary, &facts.previous.conditions, facts.generation, facts.now),
         observed_generation: Some(facts.generation),
         stage: facts.stage,
-        rate_limit: facts.rate_limit.clone().or_else(|| facts.previous.rate_limit.clone()),
+        rate_limit: facts.limits.map_or_else(|| facts.previous.rate_limit.clone(), rate_limit),
         next_attempt_time: facts.next_attempt.map(Time),
         plan: facts.plan.clone().or_else(|| facts.previous.plan.clone()),
         ..facts.previous.clone()
     };
     if let Some(state) = facts.state {
-        from_state(&mut status, state, facts.now);
+        from_state(&mut status, state);
+        status.estimated_completion_time = estimate(&facts, state).map(Time);
     } else if let Some(counted) = facts.counted {
         from_count(&mut status, counted, facts.spec.dry_run, facts.now);
     }
@@ -71,7 +76,25 @@ pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
     status
 }
 
-fn from_state(status: &mut RepositoryBackfillStatus, state: &BackfillState, now: Timestamp) {
+fn rate_limit(limits: RateLimit) -> Option<RateLimitStatus> {
+    Some(RateLimitStatus {
+        remaining: Some(limits.remaining),
+        limit: Some(limits.limit),
+        reset_time: limits.reset_at.map(Time),
+    })
+}
+
+/// When the walk ends at its own pace, put off by the limits that it has not met yet.
+fn estimate(facts: &Facts<'_>, state: &BackfillState) -> Option<Timestamp> {
+    let expected = expected(state).filter(|_| state.status != StateStatus::Completed)?;
+    let (processed, now) = (state.processed_pull_requests, facts.now);
+    let paced = progress::estimated_completion(state.walk_started_at, processed, expected, now)?;
+    let Some(limits) = facts.limits else { return Some(paced) };
+    let (done, used) = ((processed, expected), state.points_used.get());
+    Some(put_off_for_points(paced, done, used, limits, facts.floor, now))
+}
+
+fn from_state(status: &mut RepositoryBackfillStatus, state: &BackfillState) {
     let done = state.status == StateStatus::Completed;
     let expected = expected(state);
     let processed = state.processed_pull_requests;
@@ -95,13 +118,6 @@ fn from_state(status: &mut RepositoryBackfillStatus, state: &BackfillState, now:
     });
     status.completion_time = state.completed_at.filter(|_| done).map(Time);
     status.verified_as_of = state.completed_at.filter(|_| done).map(Time);
-    status.estimated_completion_time = if done {
-        None
-    } else {
-        expected.and_then(|total| {
-            progress::estimated_completion(state.walk_started_at, processed, total, now).map(Time)
-        })
-    };
 }
 
 fn from_count(status: &mut RepositoryBackfillStatus, counted: i64, dry_run: bool, now: Timestamp) {

@@ -79,6 +79,7 @@ fn walking() -> Seen {
             fingerprint: Some("f".into()),
             requested_at: None,
             restart_requested_at: None,
+            secret: Some("github".into()),
             max_consecutive_errors: 5,
             succeeded: false,
         },
@@ -282,7 +283,11 @@ fn a_failure_waits_in_the_colours_of_its_cause() {
 fn limits_turns_and_pauses_are_waits() {
     let limit = Why::RateLimit { remaining: 0, limit: 5000, floor: 500, until: at(60) };
     let limited = with(|seen| seen.place = Place::At { until: at(60), why: limit });
-    assert_eq!(waits_for(&decide(&limited)), Some(Reason::RateLimited));
+    let Step::Wait { pause: Pause::Turn { reason, message }, .. } = decide(&limited) else {
+        panic!("does not wait")
+    };
+    assert_eq!(reason, Reason::RateLimited);
+    assert_eq!(message, "secret github: 0 of 5000 points, resumes 00:01 UTC");
     let paced = with(|seen| seen.paced_until = Some(at(900)));
     assert_eq!(waits_for(&decide(&paced)), Some(Reason::Paced));
     let queued = with(|seen| seen.permit = false);
