@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backfill_engine::budget::RateLimit;
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
 use reqwest::{Response, Url};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
@@ -143,15 +143,16 @@ impl Client {
     /// Sends a query when the governor lets it, and returns its data if all of it came.
     pub(crate) async fn send(&self, query: Query<'_>, spent: &mut Spent) -> Result<Answer, Error> {
         let governor = self.governor();
+        let authorization = self.token.header()?;
         self.await_clearance(&governor, &query).await?;
         let body = serde_json::json!({
             "operationName": query.operation, "query": query.text, "variables": query.variables,
         });
         let started = Instant::now();
-        let response = self.post(&body.to_string(), started).await;
-        spent.requests += 1;
+        let response = self.post(&authorization, &body.to_string(), started, spent).await;
         let result = match response {
             Ok(response) => self.receive(response, started, &governor, &query, spent).await,
+            Err(error @ Error::Unreachable(_)) => Err(error),
             Err(error) => {
                 // What was sent and not answered in time is charged by GitHub all the same.
                 governor.charge(&self.flow, query.points, started.elapsed().as_secs_f64());
@@ -169,17 +170,23 @@ impl Client {
             match governor.preflight(query.points, query.floor)? {
                 Clearance::Go => return Ok(()),
                 Clearance::Wait(until) => {
-                    let wait = until.duration_since((self.shared.config.clock)()).unsigned_abs();
-                    tokio::time::sleep(wait).await;
+                    let wait = until.duration_since((self.shared.config.clock)());
+                    tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
                 }
             }
         }
         governor.preflight(query.points, query.floor).map(|_| ())
     }
 
-    async fn post(&self, body: &str, started: Instant) -> Result<Response, Error> {
-        let authorization = self.token.header()?;
-        let send = || {
+    async fn post(
+        &self,
+        authorization: &HeaderValue,
+        body: &str,
+        started: Instant,
+        spent: &mut Spent,
+    ) -> Result<Response, Error> {
+        let mut send = || {
+            spent.requests += 1;
             self.shared
                 .http
                 .post(self.shared.endpoint.clone())

@@ -54,3 +54,50 @@ pub(crate) fn requests<T: AsRef<Wanted>>(round: Vec<T>, inner: i64) -> Vec<Vec<T
     }
     requests
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USUAL: [Part; 3] = [Part::Reviews, Part::ReviewComments, Part::Comments];
+
+    fn wanted(slot: Slot, first: i64) -> Wanted {
+        Wanted { slot, node: "n".into(), after: None, first }
+    }
+
+    #[test]
+    fn points_follow_githubs_formula() {
+        // github-api.md 6.1, shape D with `reviewThreads{totalCount}`: 1 + 7 N requests.
+        assert_eq!(list_points(25, &USUAL), 2);
+        assert_eq!(list_points(50, &USUAL), 3);
+        assert_eq!(list_points(100, &USUAL), 6);
+        assert_eq!(list_points(1, &[]), 1);
+        assert_eq!(follow_up_points(&[wanted(Slot::Comments, 100)]), 1);
+        // 25 pull requests with 50 threads each: 25 * (1 + 50) = 1,275.
+        let threads = vec![wanted(Slot::Threads, 50); 25];
+        assert_eq!(follow_up_points(&threads), 13);
+    }
+
+    struct One(Wanted);
+    impl AsRef<Wanted> for One {
+        fn as_ref(&self) -> &Wanted {
+            &self.0
+        }
+    }
+
+    #[test]
+    fn a_round_is_split_only_at_the_limits() {
+        let sizes = |slot, first, count: usize| -> Vec<usize> {
+            let round = (0..count).map(|_| One(wanted(slot, first))).collect();
+            requests(round, 50).iter().map(Vec::len).collect()
+        };
+        assert!(sizes(Slot::Comments, 100, 0).is_empty());
+        assert_eq!(sizes(Slot::Comments, 100, 75), [75]);
+        assert_eq!(sizes(Slot::Comments, 100, 76), [75, 1]);
+        // 100 threads of 50 comments are 5,100 nodes; 98 of them would be 499,800.
+        assert_eq!(sizes(Slot::Threads, 100, 75), [75]);
+        let round = (0..75).map(|_| One(wanted(Slot::Threads, 100))).collect();
+        let split: Vec<usize> = requests(round, 100).iter().map(Vec::len).collect();
+        assert_eq!(split, [49, 26], "10,100 nodes each");
+    }
+}

@@ -9,3 +9,4 @@ pub(crate) mod limits;
 pub(crate) mod pull_request;
 pub(crate) mod refusal;
 pub(crate) mod sanitise;
+pub(crate) mod thread;

@@ -157,11 +157,8 @@ async fn is_read_whole(served: &Served, name: &str, size: i64) -> Vec<PullReques
     let repository = resolve(&client, name).await;
     let read = walk(&client, &repository, size, &ALL_PARTS).await;
     let dump = served.text(&format!("/_standin/world?repository={name}")).await;
-    let there: BTreeMap<String, Value> = dump
-        .lines()
-        .map(|line| as_served(line))
-        .map(|pull| (pull["own"][0].to_string(), pull))
-        .collect();
+    let there: BTreeMap<String, Value> =
+        dump.lines().map(as_served).map(|pull| (pull["own"][0].to_string(), pull)).collect();
     assert_eq!(read.len(), there.len());
     assert_eq!(i64::try_from(read.len()).unwrap(), repository.pull_request_count);
     for pull in &read {

@@ -5,7 +5,7 @@
 
 use backfill_engine::model::{
     ChangedFile, Comment, Commit, NodeId, Part, PullRequest, PullRequestNumber, RepositoryName,
-    Review, ReviewComment,
+    Review,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,7 +13,8 @@ use serde_json::value::RawValue;
 
 use super::actors::actor;
 use super::children::{comment, commit, file, id, review, review_comment};
-use super::gathered::{Gathered, Next};
+use super::gathered::{Gathered, Next, counted, distinct};
+use super::thread::Thread;
 use crate::error::Error;
 use crate::queries::children as asked;
 use crate::queries::overflow::{Slot, Wanted};
@@ -36,16 +37,6 @@ pub(crate) struct Draft {
     commits: Option<Gathered<Commit>>,
     files: Option<Gathered<ChangedFile>>,
     threads: Option<Gathered<Thread>>,
-}
-
-#[derive(Clone, Debug)]
-struct Thread {
-    id: NodeId,
-    is_resolved: bool,
-    path: String,
-    line: Option<i64>,
-    side: String,
-    comments: Gathered<ReviewComment>,
 }
 
 impl Draft {
@@ -188,7 +179,7 @@ impl Draft {
             Slot::Threads => continued(&mut self.threads)?
                 .take::<threads::PullRequestReviewThreadConnection>(
                 page_of(under, number)?,
-                |one| thread(one, number),
+                |one| Thread::begin(one, number),
             ),
             Slot::ThreadComments(at) => {
                 let threads = continued(&mut self.threads)?;
@@ -209,33 +200,23 @@ impl Draft {
         whole.assignees = counted(self.assignees, None, number)?;
         if let Some(reviews) = self.reviews {
             whole.review_count = reviews.total;
-            whole.reviews = counted(reviews, Some(Part::Reviews), number)?;
+            whole.reviews = distinct(reviews, Part::Reviews, number, |one| one.github_id)?;
             whole.captured.push(Part::Reviews);
         }
         if let Some(threads) = self.threads {
-            for thread in counted(threads, Some(Part::ReviewComments), number)? {
-                let (path, line, side) = (thread.path, thread.line, thread.side);
-                for comment in counted(thread.comments, Some(Part::ReviewComments), number)? {
-                    whole.review_comments.push(ReviewComment {
-                        thread_id: Some(thread.id.clone()),
-                        is_resolved: thread.is_resolved,
-                        line,
-                        side: Some(side.clone()),
-                        path: comment.path.or_else(|| Some(path.clone())),
-                        ..comment
-                    });
-                }
+            for thread in distinct(threads, Part::ReviewComments, number, Thread::key)? {
+                whole.review_comments.extend(thread.finish(number)?);
             }
             whole.captured.push(Part::ReviewComments);
         }
         if let Some(comments) = self.comments {
             whole.comment_count = comments.total;
-            whole.comments = counted(comments, Some(Part::Comments), number)?;
+            whole.comments = distinct(comments, Part::Comments, number, |one| one.github_id)?;
             whole.captured.push(Part::Comments);
         }
         if let Some(commits) = self.commits {
             whole.commit_count = commits.total;
-            whole.commits = counted(commits, Some(Part::Commits), number)?;
+            whole.commits = distinct(commits, Part::Commits, number, |one| one.oid.clone())?;
             whole.captured.push(Part::Commits);
         }
         if let Some(files) = self.files {
@@ -244,27 +225,6 @@ impl Draft {
         }
         Ok(whole)
     }
-}
-
-fn counted<T>(all: Gathered<T>, part: Option<Part>, number: i64) -> Result<Vec<T>, Error> {
-    match all.left() {
-        0 => Ok(all.found),
-        left => {
-            let expected = all.total;
-            Err(Error::Incomplete { number, part, found: expected - left, expected })
-        }
-    }
-}
-
-fn thread(from: threads::PullRequestReviewThread, number: i64) -> Result<Thread, Error> {
-    Ok(Thread {
-        id: NodeId(from.id.into_inner()),
-        is_resolved: from.is_resolved,
-        path: from.path,
-        line: from.line.map(i64::from),
-        side: from.diff_side.into_word(),
-        comments: Gathered::begin(from.comments, |one| review_comment(one, number))?,
-    })
 }
 
 fn page_of<C: DeserializeOwned>(under: &RawValue, number: i64) -> Result<C, Error> {

@@ -36,7 +36,6 @@ impl Connection for PullRequestReviewThreadConnection {
 pub(crate) struct PullRequestReviewThread {
     pub(crate) id: cynic::Id,
     pub(crate) is_resolved: bool,
-    pub(crate) path: String,
     pub(crate) line: Option<i32>,
     pub(crate) diff_side: DiffSide,
     #[arguments(first: $inner)]
