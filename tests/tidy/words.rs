@@ -22,6 +22,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("std::sync", "the standard library"),
     ("Sync", "the standard library's marker"),
     ("Item", "the standard library's associated type"),
+    ("std::task", "the standard library"),
     ("tokio::process", "tokio"),
     ("tokio::sync", "tokio"),
     ("tokio::task", "tokio"),
@@ -35,6 +36,9 @@ const FOREIGN: &[(&str, &str)] = &[
     ("info_span!", "tracing"),
     ("tracing_subscriber::util", "tracing"),
     ("process_collector::ProcessCollector", "prometheus"),
+    ("ConnectInfo", "axum"),
+    ("into_make_service_with_connect_info", "axum"),
+    ("connect_info", "axum"),
     ("SERVICE_UNAVAILABLE", "HTTP"),
     ("CommonName", "X.509"),
     ("FIELD_MANAGER", "Kubernetes' field manager"),
@@ -124,7 +128,7 @@ fn blank(text: &str, foreign: &str) -> String {
 /// The empty word in an identifier of any style. A test's name is a sentence and may hold any.
 fn empty_word(name: &str) -> Option<String> {
     let words = words(name);
-    let is_sentence = words.len() >= 6;
+    let is_sentence = words.len() >= 5;
     words.into_iter().filter(|_| !is_sentence).find(|word| {
         let singular = word.strip_suffix('s').unwrap_or(word);
         EMPTY_WORDS.contains(&singular)

@@ -1,0 +1,162 @@
+//! What the documents say is so: manifests are taken, queries answered, links lead somewhere,
+//! flags and tests exist, and generated files are those of this version.
+//!
+//! It must not judge wording.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sqlx::{Connection, PgConnection};
+use testbed::Cluster;
+
+/// Every document, as (path from the root, text).
+fn documents() -> Vec<(String, String)> {
+    let mut paths = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    for folder in ["docs", "docs/adr", "docs/reference"] {
+        let entries = std::fs::read_dir(root().join(folder)).unwrap();
+        let files = entries.map(|entry| entry.unwrap().path());
+        paths.extend(files.filter(|path| path.extension().is_some_and(|it| it == "md")));
+    }
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        (path.strip_prefix(root()).unwrap().display().to_string(), text)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// The code blocks of `language` in all documents, as (document, block).
+fn blocks(language: &str) -> Vec<(String, String)> {
+    let fence = format!("```{language}\n");
+    let of = |(path, text): (String, String)| {
+        let blocks = text.split(&fence).skip(1).filter_map(|rest| rest.split_once("```"));
+        blocks.map(|(block, _)| (path.clone(), block.to_owned())).collect::<Vec<_>>()
+    };
+    documents().into_iter().flat_map(of).collect()
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn operator() -> Command {
+    let mut operator = Command::new(env!("CARGO_BIN_EXE_backfill-operator"));
+    operator.env_clear();
+    operator
+}
+
+/// What the operator's binary prints when called so.
+fn printed(args: &[&str]) -> String {
+    let output = operator().args(args).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn every_manifest_that_people_are_shown_is_taken() {
+    let cluster = Cluster::shared().await.unwrap();
+    let namespace = cluster.create_namespace().await.unwrap();
+    let mut shown = blocks("yaml");
+    for entry in std::fs::read_dir(root().join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        shown.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+    }
+    assert!(shown.len() >= 8, "{} manifests", shown.len());
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    let path = file.path().display().to_string();
+    for (source, text) in shown {
+        std::fs::write(file.path(), &text).unwrap();
+        let args = ["-n", &namespace, "create", "--dry-run=server", "--validate=strict", "-f"];
+        let taken = cluster.kubectl(&[&args[..], &[&path]].concat()).unwrap();
+        let message = String::from_utf8_lossy(&taken.stderr).into_owned();
+        assert!(taken.status.success(), "{source}: {message}\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn every_query_that_people_are_shown_is_answered() {
+    let cluster = Cluster::shared().await.unwrap();
+    let url = cluster.create_database().await.unwrap();
+    let migrated = operator().arg("migrate").env("DATABASE_URL", &url).output().unwrap();
+    assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stdout));
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let shown = blocks("sql");
+    assert!(shown.len() >= 9, "{} queries", shown.len());
+    for (source, text) in shown {
+        let answered = sqlx::raw_sql(sqlx::AssertSqlSafe(text.clone())).execute(&mut connection);
+        let answered = answered.await;
+        assert!(answered.is_ok(), "{source}: {answered:?}\n{text}");
+    }
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let mut links = 0;
+    for (source, text) in documents() {
+        let folder = root().join(&source).parent().map(Path::to_owned).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap_or("");
+            if target.contains("://") || path.is_empty() {
+                continue;
+            }
+            links += 1;
+            assert!(folder.join(path).exists(), "{source} links to {target}");
+        }
+    }
+    assert!(links >= 8, "{links} links");
+}
+
+/// `--flag` in any text.
+fn flags(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    let flags = words.filter(|word| word.starts_with("--") && word.len() > 2);
+    flags.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_flag_is_documented_and_no_other() {
+    let mut real = flags(&printed(&["operator", "--help"]));
+    real.remove("--help");
+    let text = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| `--"));
+    let documented = rows.flat_map(|row| flags(row.split('|').nth(1).unwrap())).collect();
+    assert_eq!(real, documented);
+}
+
+#[test]
+fn every_guard_that_the_architecture_names_is_a_test() {
+    let text = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
+    let (_, table) = text.split_once("## Invariants").unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| ") && !line.contains("guarded by"));
+    let functions = functions();
+    for row in rows {
+        let guards = row.split('|').nth(2).unwrap().split('`').skip(1).step_by(2);
+        let guards: Vec<&str> = guards.collect();
+        assert!(!guards.is_empty(), "no test guards: {row}");
+        for guard in guards {
+            let name = guard.rsplit("::").next().unwrap();
+            assert!(functions.contains(&format!("fn {name}(")), "there is no test {guard}");
+        }
+    }
+}
+
+/// The first line of every function that git knows.
+fn functions() -> String {
+    let mut git = Command::new("git");
+    git.args(["grep", "--untracked", "-hE", r"^ *(pub )?(async )?fn [a-z0-9_]+\("]);
+    let output = git.args(["--", "*.rs"]).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "git grep: {}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn generated_files_are_those_of_this_version() {
+    for (subcommand, file) in [
+        ("crd", "crds/repositorybackfills.backfill.contributor.info.yaml"),
+        ("reasons", "docs/reference/reasons.md"),
+        ("metrics", "docs/reference/metrics.md"),
+    ] {
+        let stored = std::fs::read_to_string(root().join(file)).unwrap_or_default();
+        assert!(stored == printed(&[subcommand]), "{file} is stale; run `make generate`");
+    }
+}
