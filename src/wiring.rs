@@ -9,10 +9,11 @@ use anyhow::Context as _;
 use backfill_api::{Disposition, RepositoryBackfill};
 use backfill_github::GitHub;
 use backfill_store::Store;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, Store as Objects};
 use kube::runtime::{Predicate, WatchStreamExt, predicates, watcher};
 use kube::{Api, Client, ResourceExt};
@@ -87,7 +88,6 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
         stopping: stopping.clone(),
     });
     spawn(sweep(ctx.clone()));
-    spawn(announce_ready(objects.clone(), health));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         instance,
@@ -97,7 +97,8 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
         "operator started"
     );
     let concurrency = LOOKS + args.max_concurrent_runs;
-    watch(client, args.watch_namespace.as_deref(), objects, writer, concurrency, ctx).await;
+    let namespace = args.watch_namespace.as_deref();
+    watch(client, namespace, (objects, writer), concurrency, health, ctx).await;
     tracing::info!("operator ended");
     Ok(())
 }
@@ -106,9 +107,9 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
 async fn watch(
     client: Client,
     namespace: Option<&str>,
-    objects: Objects<RepositoryBackfill>,
-    writer: reflector::store::Writer<RepositoryBackfill>,
+    (objects, writer): (Objects<RepositoryBackfill>, Writer<RepositoryBackfill>),
     concurrency: u16,
+    health: Arc<Health>,
     ctx: Arc<Context>,
 ) {
     let api: Api<RepositoryBackfill> = match namespace {
@@ -126,6 +127,13 @@ async fn watch(
             object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
         })
         .reflect(writer)
+        // Not `wait_until_ready`: it wakes one waiter only, and the controller is one.
+        .inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone) {
+                health.set_ready();
+                tracing::info!("objects listed");
+            }
+        })
         .applied_objects()
         .predicate_filter(interesting, Default::default());
     let stopping = ctx.stopping.clone();
@@ -200,13 +208,6 @@ async fn serve(
         .with_graceful_shutdown(async move { stopping.cancelled().await });
     if let Err(error) = serving.await {
         tracing::error!(%error, "probes and metrics are not served any more");
-    }
-}
-
-async fn announce_ready(objects: Objects<RepositoryBackfill>, health: Arc<Health>) {
-    if objects.wait_until_ready().await.is_ok() {
-        health.set_ready();
-        tracing::info!(objects = objects.state().len(), "objects listed");
     }
 }
 
