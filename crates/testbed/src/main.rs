@@ -61,7 +61,11 @@ fn main() -> anyhow::Result<()> {
         Command::Child(args) => match trampoline::become_program(&args)? {},
         Command::Guard { pid, signal } => adopt::stand_guard(pid, signal),
         Command::Supervise(args) => block_on(supervise(&args)),
-        Command::Up(args) => block_on(async { up::up(&args).await?.print_next().await }),
+        Command::Up(args) => block_on(async {
+            let mut session = up::up(&args).await?;
+            session.detach().await?;
+            session.print_next().await
+        }),
         Command::Operator => block_on(up::operator()),
         Command::Down => block_on(up::down()),
         Command::Demo(args) => block_on(demo(&args)),

@@ -95,6 +95,13 @@ pub fn make_dir(path: &Path, mode: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The last lines of a log, for an error: the log itself goes with its directory.
+pub fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
 fn sweep(parent: &Path) {
     let Ok(entries) = std::fs::read_dir(parent) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {

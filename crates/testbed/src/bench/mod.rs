@@ -26,7 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Measures each size and prints a table.
 pub async fn bench() -> anyhow::Result<()> {
-    build_release(true)?;
+    build_release()?;
     let cluster = Cluster::start(Choices::default()).await?;
     cluster.apply_manifests()?;
     println!("{}", measure::HEADER);

@@ -16,7 +16,7 @@ use super::programs::{self, AUDIT_POLICY, Choices, Ports};
 use super::{Cluster, Description};
 use crate::assets::Assets;
 use crate::postgres::Postgres;
-use crate::run_dir::RunDir;
+use crate::run_dir::{RunDir, tail};
 use crate::supervise::protocol::Control;
 use crate::{clone, ports};
 
@@ -97,10 +97,8 @@ pub async fn await_apiserver(cluster: &Cluster) -> anyhow::Result<()> {
         let request = http::Request::get("/readyz").body(Vec::new())?;
         let Err(error) = client.request_text(request).await else { return Ok(()) };
         if tokio::time::Instant::now() > deadline {
-            let log = std::fs::read_to_string(cluster.dir.log(programs::APISERVER))?;
-            let start = log.lines().count().saturating_sub(10);
-            let tail: Vec<_> = log.lines().skip(start).collect();
-            bail!("the API server is not ready: {error}\n{}", tail.join("\n"));
+            let log = tail(&cluster.dir.log(programs::APISERVER));
+            bail!("the API server is not ready: {error}; it says:\n{log}");
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
@@ -111,8 +109,8 @@ async fn await_controllers(cluster: &Cluster) -> anyhow::Result<()> {
     let deadline = tokio::time::Instant::now() + START_LIMIT;
     while accounts.get_opt("default").await?.is_none() {
         if tokio::time::Instant::now() > deadline {
-            let log = cluster.dir.log(programs::CONTROLLERS);
-            bail!("the controllers make no ServiceAccounts: see {}", log.display());
+            let log = tail(&cluster.dir.log(programs::CONTROLLERS));
+            bail!("the controllers make no ServiceAccounts; they say:\n{log}");
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -44,14 +44,22 @@ pub async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
         outcome = run(real.as_ref()) => outcome,
         outcome = interrupted => outcome,
     };
-    if keep && outcome.is_ok() {
-        return Session::attach().await?.print_next().await;
+    match outcome {
+        Ok(mut session) if keep => {
+            session.detach().await?;
+            session.print_next().await
+        }
+        Ok(session) => {
+            drop(session);
+            down().await?;
+            println!("`make demo KEEP=1` leaves it running to look around.");
+            Ok(())
+        }
+        Err(error) => {
+            down().await?;
+            Err(error)
+        }
     }
-    down().await?;
-    if outcome.is_ok() {
-        println!("`make demo KEEP=1` leaves it running to look around.");
-    }
-    outcome
 }
 
 /// A token and a repository of the real GitHub.
@@ -70,7 +78,7 @@ fn real_github(args: &DemoArgs) -> anyhow::Result<Option<RealGitHub>> {
     }
 }
 
-async fn run(real: Option<&RealGitHub>) -> anyhow::Result<()> {
+async fn run(real: Option<&RealGitHub>) -> anyhow::Result<Session> {
     let up_args = match real {
         Some(real) => UpArgs { github_token: Some(real.token.clone()), ..UpArgs::default() },
         None => UpArgs {
@@ -88,7 +96,7 @@ async fn run(real: Option<&RealGitHub>) -> anyhow::Result<()> {
         None => proof::against_standin(&session).await?,
     }
     println!("\n$ kubectl get rbf\n{}", session.cluster().kubectl_text(&["get", "rbf"])?);
-    Ok(())
+    Ok(session)
 }
 
 fn apply(cluster: &Cluster, real: Option<&RealGitHub>) -> anyhow::Result<()> {

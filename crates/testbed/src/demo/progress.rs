@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
 use crate::cluster::{Cluster, condition, is_condition};
+use crate::operator::OPERATOR;
+use crate::run_dir::tail;
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Without a terminal a line is printed again this often.
@@ -23,6 +26,9 @@ pub async fn watch(cluster: &Cluster) -> anyhow::Result<()> {
         board.show(&objects, is_over);
         if is_over {
             return Ok(());
+        }
+        if cluster.pid(OPERATOR).await?.is_none() {
+            bail!("the operator ended; it says:\n{}", tail(&cluster.dir().log(OPERATOR)));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -13,7 +13,7 @@ use crate::clone;
 /// `make operator`: starts the operator again, as the same instance.
 pub async fn operator() -> anyhow::Result<()> {
     let session = Session::attach().await?;
-    build_release(true)?;
+    build_release()?;
     session.start_operator().await?;
     session.write_env().await?;
     session.print_next().await

@@ -12,6 +12,7 @@ use crate::cluster::Cluster;
 use crate::cluster::programs::{APISERVER, ETCD};
 use crate::operator::{OPERATOR, OperatorOptions, is_ready};
 use crate::postgres::POSTGRES;
+use crate::run_dir::tail;
 use crate::standin::{STANDIN, StandInArgs};
 use crate::{clone, ports};
 
@@ -106,7 +107,7 @@ impl Session {
         while !is_ready(&self.operator_url()).await {
             let running = control.pid(OPERATOR).await?.is_some();
             if !running || tokio::time::Instant::now() > deadline {
-                bail!("the operator is not ready; see {}", options.log.display());
+                bail!("the operator is not ready; it says:\n{}", tail(&options.log));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -128,8 +129,7 @@ impl Session {
             let seen = self.cluster.control().seen(STANDIN).await?;
             let ended = seen.and_then(|seen| seen.last_end);
             if ended.is_some() || tokio::time::Instant::now() > deadline {
-                let text = std::fs::read_to_string(&log).unwrap_or_default();
-                bail!("the stand-in did not start: {}", text.trim());
+                bail!("the stand-in did not start; it says:\n{}", tail(&log));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -66,7 +66,8 @@ impl UpArgs {
     }
 }
 
-/// `make up`. Where one is up already it is left as it is, but for an operator that has
+/// Brings one up that ends with the returned value, or with this process, until it is
+/// detached. Where one is up already it is left as it is, but for an operator that has
 /// ended: that is started again.
 pub async fn up(args: &UpArgs) -> anyhow::Result<Session> {
     if let Ok(session) = Session::attach().await {
@@ -78,7 +79,7 @@ pub async fn up(args: &UpArgs) -> anyhow::Result<Session> {
         return Ok(session);
     }
     let standin = args.standin()?;
-    build_release(args.wants_operator())?;
+    build_release()?;
     let began = Instant::now();
     let report = |what: &str| eprintln!("{:5.1} s  {what}", began.elapsed().as_secs_f32());
     let cluster = Cluster::start(Choices::default()).await?;
@@ -89,7 +90,7 @@ pub async fn up(args: &UpArgs) -> anyhow::Result<Session> {
     cluster.create_credentials("default", "github", token).await?;
     report("kinds, permissions and the Secret default/github are applied");
     let settings = choose(&cluster, standin).await?;
-    let mut session = Session::record(cluster, settings)?;
+    let session = Session::record(cluster, settings)?;
     if session.settings().standin.is_some() {
         session.start_standin().await?;
         report("the stand-in GitHub answers");
@@ -99,19 +100,19 @@ pub async fn up(args: &UpArgs) -> anyhow::Result<Session> {
         report("the operator is ready");
     }
     session.write_env().await?;
-    session.detach().await?;
     Ok(session)
 }
 
-/// Builds the stand-in and, if wanted, the operator as users get them.
-pub fn build_release(operator: bool) -> anyhow::Result<()> {
-    let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--release", "--quiet", "--bins", "-p", "github-standin"]);
-    if operator {
-        cargo.args(["-p", "backfill-operator"]);
-    }
+/// Builds the operator and the stand-in as users get them.
+pub fn build_release() -> anyhow::Result<()> {
     eprintln!("building (about four minutes the first time, then seconds)");
-    let status = cargo.current_dir(clone::root()?).status().context("starting cargo")?;
+    // Always both: another choice of packages would build what they share once more.
+    let status = Command::new("cargo")
+        .args(["build", "--release", "--quiet", "--bins"])
+        .args(["-p", "backfill-operator", "-p", "github-standin"])
+        .current_dir(clone::root()?)
+        .status()
+        .context("starting cargo")?;
     if !status.success() {
         bail!("the build failed ({status})");
     }
