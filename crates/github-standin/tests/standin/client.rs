@@ -96,7 +96,7 @@ impl Running {
     /// Sends one request on a connection of its own and reads until it is closed.
     pub fn raw(&self, head: &str, body: &str) -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         write!(
             stream,
             "{head}host: test\r\nconnection: close\r\ncontent-type: application/json\r\n\
@@ -180,7 +180,7 @@ fn unchunked(mut rest: &str) -> String {
     while let Some((size, after)) = rest.split_once("\r\n") {
         let size = usize::from_str_radix(size, 16).unwrap();
         body.push_str(&after[..size]);
-        rest = &after[size..].trim_start_matches("\r\n");
+        rest = after[size..].trim_start_matches("\r\n");
         if size == 0 {
             break;
         }

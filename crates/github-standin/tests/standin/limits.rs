@@ -13,8 +13,8 @@ const TWO_POINTS: &str = "query Two { repository(owner: \"o\", name: \"r\") {
     pullRequests(first: 100) { nodes { labels(first: 1) { totalCount }
     comments(first: 1) { totalCount } } } } rateLimit { cost limit nodeCount remaining used resetAt } }";
 
-fn strict(limits: Limits) -> Limits {
-    Limits { grace_seconds: 0.0, ..limits }
+fn strict(limits: &Limits) -> Limits {
+    Limits { grace_seconds: 0.0, ..limits.clone() }
 }
 
 fn eventually(what: &str, check: impl Fn() -> bool) {
@@ -43,8 +43,8 @@ fn every_answer_shows_the_budget_and_the_object_agrees() {
     assert_eq!(wrong.number("x-ratelimit-used"), 3);
     assert!(wrong.header("x-github-request-id").is_some());
     assert_eq!(running.counted()["points"], 3);
-    let rest = running.request("GET", "/rate_limit", &credentials("t"), "").json();
-    assert_eq!(rest["resources"]["graphql"]["remaining"], 4_997);
+    let free = running.request("GET", "/rate_limit", &credentials("t"), "").json();
+    assert_eq!(free["resources"]["graphql"]["remaining"], 4_997);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn too_many_nodes_are_refused_and_not_charged() {
 
 fn spent(window_seconds: f64) -> Running {
     let limits = Limits { points_per_window: 3, window_seconds, ..Limits::default() };
-    let running = start_with(world(&[pull(1, 0)]), strict(limits), &[]);
+    let running = start_with(world(&[pull(1, 0)]), strict(&limits), &[]);
     running.query(TWO_POINTS);
     running
 }
@@ -151,7 +151,7 @@ fn secondary(answer: &crate::client::Answer) -> bool {
 #[test]
 fn points_per_minute_end_in_a_secondary_limit_with_retry_after() {
     let limits = Limits { points_per_minute: 2, ..Limits::default() };
-    let running = start_with(world(&[]), strict(limits), &[]);
+    let running = start_with(world(&[]), strict(&limits), &[]);
     assert!(!secondary(&running.query(ONE_POINT)));
     assert!(!secondary(&running.query(ONE_POINT)));
     let refused = running.query(ONE_POINT);
@@ -166,7 +166,7 @@ fn points_per_minute_end_in_a_secondary_limit_with_retry_after() {
 #[test]
 fn response_seconds_end_in_a_secondary_limit() {
     let limits = Limits { response_seconds_per_minute: 0.2, ..Limits::default() };
-    let running = start_with(world(&[]), strict(limits), &[]);
+    let running = start_with(world(&[]), strict(&limits), &[]);
     running.plan(&json!([{"match": {"times": 1}, "answer": "slow:0.25"}]));
     assert!(!secondary(&running.query(ONE_POINT)));
     assert!(secondary(&running.query(ONE_POINT)));
