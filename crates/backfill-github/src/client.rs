@@ -93,14 +93,14 @@ pub(crate) struct Spent {
 
 /// A good answer.
 pub(crate) struct Answer {
-    data: Box<RawValue>,
+    found: Box<RawValue>,
     /// From the request to the last byte.
     pub(crate) seconds: f64,
 }
 
 impl Answer {
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_str(self.data.get()).map_err(|error| Error::Unreadable(error.into()))
+        serde_json::from_str(self.found.get()).map_err(|error| Error::Unreadable(error.into()))
     }
 }
 
@@ -226,7 +226,7 @@ impl Client {
             open(&text, &Answered { status, headers: &headers, elapsed })
                 .map_err(|refusal| settle(refusal, governor, &headers))
         });
-        let price = opened.as_ref().ok().and_then(|data| rate_limit_of(data));
+        let price = opened.as_ref().ok().and_then(|found| rate_limit_of(found));
         let points = price.as_ref().map_or(query.points, |price| price.cost.into());
         spent.points += points;
         governor.charge(&self.flow, points, elapsed.as_secs_f64());
@@ -246,7 +246,7 @@ impl Client {
             request_id,
             "GitHub query"
         );
-        Ok(Answer { data: opened?, seconds: elapsed.as_secs_f64() })
+        Ok(Answer { found: opened?, seconds: elapsed.as_secs_f64() })
     }
 
     async fn read_body(&self, mut response: Response, started: Instant) -> Result<Vec<u8>, Error> {

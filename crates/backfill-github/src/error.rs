@@ -260,17 +260,6 @@ impl Error {
 
     /// A smaller page may well succeed where this one failed.
     pub fn is_size_related(&self) -> bool {
-        let took_too_much = matches!(
-            self,
-            Self::Interrupted { .. }
-                | Self::Truncated { .. }
-                | Self::TimedOut { .. }
-                | Self::NotJson { .. }
-                | Self::Oversized { .. }
-                | Self::ResourceLimits { .. }
-                | Self::NodeLimit { .. }
-                | Self::QueryMissing
-        );
         let one_is_bad = matches!(
             self,
             Self::NullNode { .. }
@@ -279,7 +268,8 @@ impl Error {
                 | Self::Incomplete { .. }
                 | Self::Unreadable(_)
         );
-        took_too_much || one_is_bad
+        let may_be_large = matches!(self, Self::NodeLimit { .. } | Self::QueryMissing);
+        self.elapsed().is_some() || may_be_large || one_is_bad
     }
 
     /// GitHub's wish not to be asked before this instant, by our clock.

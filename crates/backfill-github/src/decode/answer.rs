@@ -28,8 +28,8 @@ pub(crate) fn open(text: &str, answered: &Answered<'_>) -> Result<Box<RawValue>,
     if let Some(refusal) = by_errors(&envelope.errors, answered) {
         return Err(refusal);
     }
-    if let Some(data) = envelope.data {
-        return Ok(data.to_owned());
+    if let Some(found) = envelope.found {
+        return Ok(found.to_owned());
     }
     let message = envelope.message.unwrap_or_default();
     let told = by_message(&message, headers);

@@ -12,8 +12,8 @@ use crate::queries::RateLimit;
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Envelope<'a> {
     /// What was asked for, as far as it came.
-    #[serde(borrow, default)]
-    pub(crate) data: Option<&'a RawValue>,
+    #[serde(rename = "data", borrow, default)]
+    pub(crate) found: Option<&'a RawValue>,
     /// What went wrong.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub(crate) errors: Vec<GraphQlError>,
@@ -105,11 +105,11 @@ impl GraphQlError {
 }
 
 /// The price that the answer names itself.
-pub(crate) fn rate_limit_of(data: &RawValue) -> Option<RateLimit> {
+pub(crate) fn rate_limit_of(found: &RawValue) -> Option<RateLimit> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Priced {
         rate_limit: Option<RateLimit>,
     }
-    serde_json::from_str::<Option<Priced>>(data.get()).ok().flatten()?.rate_limit
+    serde_json::from_str::<Option<Priced>>(found.get()).ok().flatten()?.rate_limit
 }

@@ -26,7 +26,7 @@ fn refusal_with(status: u16, headers: &[(&'static str, &str)], body: &str) -> Re
     let elapsed = Duration::from_secs(10);
     match open(body, &Answered { status, headers: &headers, elapsed }) {
         Err(refusal) => refusal,
-        Ok(data) => panic!("taken as good: {}", data.get()),
+        Ok(found) => panic!("taken as good: {}", found.get()),
     }
 }
 
