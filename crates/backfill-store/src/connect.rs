@@ -137,6 +137,9 @@ impl Store {
 
 /// The URL as connect options, with TLS as strict as the host asks for.
 fn target(url: &str, direct: bool) -> Result<PgConnectOptions, Error> {
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err(Error::Config("it must begin with postgres://".to_owned()));
+    }
     let parameters = parameters(url)?;
     let target = PgConnectOptions::from_str(url).map_err(Error::from_driver)?;
     let target = if parameters.iter().any(|name| name == "sslmode" || name == "ssl-mode") {

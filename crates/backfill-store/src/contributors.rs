@@ -10,9 +10,9 @@ use crate::rows::column;
 use crate::transaction::Tx;
 
 /// Everybody who appears in these pull requests, once each, sorted by GitHub's number so that two
-/// transactions take the rows in the same order.
-pub(crate) fn actors<'a>(pull_requests: &[&'a PullRequest]) -> Vec<&'a Actor> {
-    let mut by_id = BTreeMap::new();
+/// transactions take the rows in the same order. What one sighting does not tell another may.
+pub(crate) fn actors(pull_requests: &[&PullRequest]) -> Vec<Actor> {
+    let mut by_id: BTreeMap<i64, Actor> = BTreeMap::new();
     for pull_request in pull_requests {
         let children = pull_request.reviews.iter().map(|review| &review.author);
         let children =
@@ -21,15 +21,25 @@ pub(crate) fn actors<'a>(pull_requests: &[&'a PullRequest]) -> Vec<&'a Actor> {
         let children = children.chain(pull_request.commits.iter().map(|commit| &commit.author));
         let own = [&pull_request.author, &pull_request.merged_by];
         for actor in own.into_iter().chain(children).flatten() {
-            by_id.entry(actor.github_id).or_insert(actor);
+            let known = by_id.entry(actor.github_id).or_insert_with(|| actor.clone());
+            complete(&mut known.display_name, actor.display_name.as_ref());
+            complete(&mut known.avatar_url, actor.avatar_url.as_ref());
+            complete(&mut known.profile_url, actor.profile_url.as_ref());
+            complete(&mut known.node_id, actor.node_id.as_ref());
         }
     }
     by_id.into_values().collect()
 }
 
+fn complete<T: Clone>(known: &mut Option<T>, told: Option<&T>) {
+    if known.is_none() {
+        *known = told.cloned();
+    }
+}
+
 /// Stores new and changed accounts. Equal ones are not even locked: a bot that writes everywhere
 /// would otherwise make all chunks wait for one another.
-pub(crate) async fn upsert(tx: &mut Tx, host: &str, actors: &[&Actor]) -> Result<i64, Error> {
+pub(crate) async fn upsert(tx: &mut Tx, host: &str, actors: &[Actor]) -> Result<i64, Error> {
     if actors.is_empty() {
         return Ok(0);
     }

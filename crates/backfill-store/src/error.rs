@@ -224,3 +224,91 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn source() -> Source {
+        "what the server said".into()
+    }
+
+    #[test]
+    fn each_sqlstate_has_its_cause() {
+        let table = [
+            ("08006", Reason::StoreUnavailable, Disposition::Transient),
+            ("57P01", Reason::StoreUnavailable, Disposition::Transient),
+            ("57P03", Reason::StoreUnavailable, Disposition::Transient),
+            ("58030", Reason::StoreUnavailable, Disposition::Transient),
+            ("53200", Reason::StoreUnavailable, Disposition::Transient),
+            ("53300", Reason::StoreUnavailable, Disposition::Transient),
+            ("28P01", Reason::StoreUnavailable, Disposition::Transient),
+            ("3D000", Reason::StoreUnavailable, Disposition::Transient),
+            ("42501", Reason::StoreUnavailable, Disposition::Transient),
+            ("57014", Reason::StoreUnavailable, Disposition::Transient),
+            ("55P03", Reason::StoreUnavailable, Disposition::Transient),
+            ("25P03", Reason::StoreUnavailable, Disposition::Transient),
+            ("25006", Reason::StoreReadOnly, Disposition::Transient),
+            ("53100", Reason::StorageFull, Disposition::Transient),
+            ("40001", Reason::StoreConflict, Disposition::Transient),
+            ("40P01", Reason::StoreConflict, Disposition::Transient),
+            ("42P01", Reason::StoreNotMigrated, Disposition::UserFix),
+            ("42703", Reason::StoreNotMigrated, Disposition::UserFix),
+            ("42883", Reason::StoreNotMigrated, Disposition::UserFix),
+            ("3F000", Reason::StoreNotMigrated, Disposition::UserFix),
+            ("21000", Reason::InternalError, Disposition::Bug),
+            ("22021", Reason::InternalError, Disposition::Bug),
+            ("23505", Reason::InternalError, Disposition::Bug),
+            ("42601", Reason::InternalError, Disposition::Bug),
+            ("XX000", Reason::InternalError, Disposition::Bug),
+        ];
+        for (code, reason, disposition) in table {
+            let error = Error::from_sqlstate(code, source());
+            assert_eq!((error.reason(), error.disposition()), (reason, disposition), "{code}");
+        }
+    }
+
+    #[test]
+    fn only_conflicts_are_tried_again() {
+        for (code, again) in [("40001", true), ("40P01", true), ("57014", false), ("08006", false)]
+        {
+            assert_eq!(Error::from_sqlstate(code, source()).is_conflict(), again, "{code}");
+        }
+        assert!(!Error::OutcomeUnknown(source()).is_conflict());
+    }
+
+    #[test]
+    fn a_commit_is_believed_lost_unless_the_server_says_so() {
+        let broken = sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+        assert!(matches!(Error::from_commit(broken), Error::OutcomeUnknown(_)));
+        assert!(matches!(Error::from_commit(sqlx::Error::PoolClosed), Error::OutcomeUnknown(_)));
+        let broken = sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+        assert!(matches!(Error::from_driver(broken), Error::Unavailable(_)));
+    }
+
+    #[test]
+    fn reasons_that_are_faults_agree_about_the_disposition() {
+        let owner = ObjectRef {
+            uid: "u".to_owned(),
+            namespace: "team".to_owned(),
+            name: "other".to_owned(),
+        };
+        for error in [
+            Error::Config(String::new()),
+            Error::Unavailable(source()),
+            Error::ReadOnly(source()),
+            Error::Fenced,
+            Error::Claimed { owner },
+            Error::RepositoryReplaced { name: "a/b".into() },
+            Error::Inconsistent(String::new()),
+            Error::ForeignTable { schema: "public".to_owned(), table: "issues".to_owned() },
+            Error::Migration { version: 1, message: String::new(), source: None },
+        ] {
+            assert_eq!(error.reason().disposition(), Some(error.disposition()), "{error}");
+        }
+        let until = Timestamp::UNIX_EPOCH;
+        let held = Error::LeaseHeld { holder: "one".to_owned(), until };
+        assert_eq!((held.reason().disposition(), held.until()), (None, Some(until)));
+    }
+}

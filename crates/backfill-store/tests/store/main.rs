@@ -2,5 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod chunks;
+mod connections;
+mod credentials;
+mod deletion;
+mod errors;
 mod fixtures;
+mod history;
+mod leases;
+mod ledger;
+mod migrations;
+mod relay;
+mod seeds;
+mod states;
 mod support;
+mod walks;

@@ -6,8 +6,38 @@ use backfill_store::{Options, Store};
 use secrecy::SecretString;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+use tokio::sync::OnceCell;
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
+static SERVER: OnceCell<Server> = OnceCell::const_new();
+static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+
+/// The server that all tests share: the one `TEST_DATABASE_URL` names, else the testbed's, which
+/// ends with this process.
+enum Server {
+    Given(String),
+    Testbed(Box<testbed::Cluster>),
+}
+
+impl Server {
+    async fn shared() -> &'static Self {
+        let start = async || {
+            if let Some(url) = std::env::var_os("TEST_DATABASE_URL") {
+                return Self::Given(url.into_string().unwrap());
+            }
+            let cluster = testbed::Cluster::start(testbed::Choices::default()).await;
+            Self::Testbed(Box::new(cluster.unwrap()))
+        };
+        SERVER.get_or_init(start).await
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Given(url) => url.clone(),
+            Self::Testbed(cluster) => cluster.postgres().admin_url(),
+        }
+    }
+}
 
 /// A database of its own.
 pub struct Database {
@@ -17,22 +47,47 @@ pub struct Database {
 impl Database {
     /// An empty database.
     pub async fn empty() -> Self {
-        let admin = std::env::var("TEST_DATABASE_URL").unwrap();
+        Self::from_template("template1").await
+    }
+
+    async fn from_template(template: &str) -> Self {
+        let admin = Server::shared().await.url();
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let name = format!("store_{}_{number}", std::process::id());
         let mut connection = PgConnection::connect(&admin).await.unwrap();
-        connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+        let statement = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        connection.execute(AssertSqlSafe(statement)).await.unwrap();
         let (server, _) = admin.rsplit_once('/').unwrap();
         Self { url: format!("{server}/{name}") }
     }
 
     /// A database with our schema.
     pub async fn migrated() -> Self {
-        let database = Self::empty().await;
-        let store = database.store("migrator");
-        store.migrate().await.unwrap();
-        store.close().await;
-        database
+        let template = async || {
+            let database = Self::empty().await;
+            let store = database.store("migrator");
+            store.migrate().await.unwrap();
+            store.close().await;
+            database.name().to_owned()
+        };
+        Self::from_template(TEMPLATE.get_or_init(template).await).await
+    }
+
+    /// The database's name.
+    pub fn name(&self) -> &str {
+        self.url.rsplit_once('/').unwrap().1
+    }
+
+    /// `host:port` of the server.
+    pub fn server(&self) -> &str {
+        let rest = self.url.rsplit_once('@').unwrap().1;
+        rest.split_once('/').unwrap().0
+    }
+
+    /// The same database through another port of this machine.
+    pub fn through(&self, port: u16) -> Self {
+        let (before, _) = self.url.rsplit_once('@').unwrap();
+        Self { url: format!("{before}@127.0.0.1:{port}/{}", self.name()) }
     }
 
     /// A store under an instance id.
@@ -58,12 +113,12 @@ impl Database {
         rows.unwrap()
     }
 
-    /// The first column of the one row of a question, as text; `""` for null.
+    /// The rows of a question, each as Postgres writes a row: `a,b;c,d`, null as nothing.
     pub async fn text(&self, sql: &str) -> String {
-        let rows = self.rows(&format!("SELECT (q.*)::text AS t FROM ({sql}) AS q")).await;
-        assert_eq!(rows.len(), 1, "{sql}");
-        let row: String = rows[0].get("t");
-        row.trim_start_matches('(').trim_end_matches(')').to_owned()
+        let rows = self.rows(&format!("SELECT q::text AS t FROM ({sql}) AS q")).await;
+        let rows = rows.iter().map(|row| row.get::<String, _>("t"));
+        let bare = rows.map(|row| row[1..row.len() - 1].to_owned());
+        bare.collect::<Vec<_>>().join(";")
     }
 
     /// Runs statements.

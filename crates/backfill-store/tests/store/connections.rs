@@ -1,0 +1,95 @@
+//! How the database is reached: through a transaction pooler, with strict TLS, and how fast.
+
+use std::time::Instant;
+
+use backfill_store::{Error, Options, Store};
+use secrecy::SecretString;
+
+use crate::fixtures::{UID, begin, chunk, commit, whole_pull_request};
+use crate::relay::Relay;
+use crate::support::Database;
+
+/// The names of the prepared statements in a client's bytes: `P`, length, name, text.
+fn statement_names(sent: &[u8]) -> Vec<String> {
+    let starts = sent.windows(6).enumerate().filter(|(at, window)| {
+        let rest = &sent[at + 5..];
+        let name = rest.iter().position(|byte| *byte == 0).unwrap_or(0);
+        window[0] == b'P' && window[1] == 0 && rest.get(name + 1..name + 4) == Some(b"-- ")
+    });
+    starts
+        .map(|(at, _)| {
+            let name: Vec<u8> =
+                sent[at + 5..].iter().take_while(|byte| **byte != 0).copied().collect();
+            String::from_utf8_lossy(&name).into_owned()
+        })
+        .collect()
+}
+
+async fn names_used(direct: bool) -> Vec<String> {
+    let database = Database::migrated().await;
+    let relay = Relay::to(database.server()).await;
+    let options = Options { direct, ..database.through(relay.port).options("one") };
+    let store = Store::connect(&options).unwrap();
+    let state = begin(&store, UID).await;
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    commit(&store, &lease, &chunk(vec![whole_pull_request(9)], "c1")).await;
+    statement_names(&relay.sent())
+}
+
+#[tokio::test]
+async fn behind_a_pooler_no_statement_has_a_name() {
+    let names = names_used(false).await;
+    assert!(names.len() > 20, "{names:?}");
+    assert!(names.iter().all(String::is_empty), "{names:?}");
+    let when_direct = names_used(true).await;
+    assert!(when_direct.iter().any(|name| !name.is_empty()), "a direct server may prepare by name");
+}
+
+#[tokio::test]
+async fn limits_are_set_in_each_transaction_and_leave_no_trace() {
+    let database = Database::migrated().await;
+    let relay = Relay::to(database.server()).await;
+    database.through(relay.port).store("one").ping().await.unwrap();
+    let sent = String::from_utf8_lossy(&relay.sent()).into_owned();
+    for setting in ["search_path", "statement_timeout", "lock_timeout"] {
+        assert!(sent.contains(&format!("set_config('{setting}'")), "{setting}");
+    }
+    assert!(sent.contains("\"public\", pg_temp"), "public comes alone, pg_temp last");
+    assert!(!sent.contains("options\0"), "a pooler refuses start-up options");
+}
+
+#[tokio::test]
+async fn an_url_that_names_files_or_start_up_options_is_refused() {
+    for parameter in ["sslkey=/k", "sslcert=/c", "passfile=/p", "service=s", "options=-cx=y", "x=1"]
+    {
+        let url = format!("postgres://u:secret@db.example/x?{parameter}");
+        let refused = Store::connect(&Options::new(SecretString::from(url), "one"));
+        let Err(Error::Config(said)) = refused else { panic!("{parameter}") };
+        assert!(!said.contains("secret"), "{said}");
+    }
+    for url in ["", "mysql://x", "postgres://u@h:port/x", "postgres://u@h/x?sslmode=odd"] {
+        let refused = Store::connect(&Options::new(SecretString::from(url), "one"));
+        assert!(matches!(refused, Err(Error::Config(_))), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_pull_requests_are_quick() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    for (round, what) in [(1, "new"), (2, "unchanged")] {
+        let started = Instant::now();
+        for first in (0..1000).step_by(50) {
+            let page = (first + 1..=first + 50).map(whole_pull_request).collect();
+            commit(&store, &lease, &chunk(page, &format!("{round}-{first}"))).await;
+        }
+        // Printed for people, not asserted: machines differ.
+        println!("1000 {what} pull requests in 20 chunks: {:?}", started.elapsed());
+    }
+    let started = Instant::now();
+    let ledger = store.ledger(state.id).await.unwrap();
+    println!("their ledger: {:?}", started.elapsed());
+    assert_eq!((ledger.stored, ledger.numbers, ledger.missing_count), (1000, 1000, 0));
+}

@@ -1,0 +1,131 @@
+//! Real errors of a real server, and what each is taken for.
+
+use std::time::Duration;
+
+use backfill_api::{Disposition, Reason};
+use backfill_engine::model::{Cursor, NodeId};
+use backfill_store::{Error, Options, Store};
+use sqlx::{Connection, Executor};
+
+use crate::fixtures::{
+    HOST, UID, begin, begin_on, chunk, claimed, commit, pull_request, repository,
+};
+use crate::support::Database;
+
+#[tokio::test]
+async fn a_read_only_server_is_named() {
+    let database = Database::migrated().await;
+    let name = database.name();
+    database.run(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
+    let store = database.store("one");
+    let error = begin_on(&store, UID, &repository(42, "acme/api")).await.unwrap_err();
+    assert!(matches!(error, Error::ReadOnly(_)), "{error:?}");
+    assert_eq!(error.reason(), Reason::StoreReadOnly);
+    store.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn waiting_for_a_lock_and_for_a_statement_are_bounded() {
+    let database = Database::migrated().await;
+    let (acquired, _) = claimed(&database.store("one")).await;
+    let mut blocker = database.connection().await;
+    blocker.execute("BEGIN; SELECT 1 FROM progressive_backfill_state FOR UPDATE").await.unwrap();
+    let short = Duration::from_millis(100);
+    let options = database.options("one");
+    for (options, says) in [
+        (Options { lock_timeout: short, ..options.clone() }, "lock timeout"),
+        (Options { statement_timeout: short, ..options }, "statement timeout"),
+    ] {
+        let store = Store::connect(&options).unwrap();
+        let error = store.claim_chunk(&acquired.lease).await.unwrap_err();
+        assert!(matches!(error, Error::Timeout(_)), "{error:?}");
+        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(error.disposition(), Disposition::Transient);
+    }
+    blocker.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_victim_of_a_deadlock_tries_again() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    commit(&store, &lease, &chunk(vec![pull_request(9)], "c1")).await;
+    let mut changed = pull_request(8);
+    for actor in [&mut changed.author, &mut changed.merged_by].into_iter().flatten() {
+        actor.login.push_str("-renamed");
+    }
+    // The rival holds the account that the chunk needs second, then asks for the first.
+    let mut rival = database.connection().await;
+    rival
+        .execute("BEGIN; UPDATE contributors SET username = 'x' WHERE github_id = 2")
+        .await
+        .unwrap();
+    let rivalry = async {
+        while database.text(WAITING).await != "1" {
+            tokio::task::yield_now().await;
+        }
+        let first = "UPDATE contributors SET username = 'x' WHERE github_id = 1";
+        let outcome = rival.execute(first).await;
+        rival.execute("ROLLBACK").await.unwrap();
+        outcome.map(|_| ())
+    };
+    let claim = store.claim_chunk(&lease).await.unwrap();
+    let page = chunk(vec![changed], "c2");
+    let (committed, rivalry) = tokio::join!(store.commit_chunk(&lease, &claim, &page), rivalry);
+    assert_eq!(committed.unwrap().state.cursor, Some(Cursor::from("c2")));
+    assert!(rivalry.is_ok(), "the chunk waited first, so the chunk was the victim");
+    let names = "SELECT username FROM contributors WHERE github_id < 3 ORDER BY github_id";
+    assert_eq!(database.text(names).await, "user1-renamed;user2-renamed");
+}
+
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
+    WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
+#[tokio::test]
+async fn a_database_that_is_away_is_no_start_up_failure() {
+    let nowhere = Database { url: "postgres://nobody@127.0.0.1:1/none".to_owned() };
+    let options = Options { acquire_timeout: Duration::from_millis(300), ..nowhere.options("one") };
+    let store = Store::connect(&options).unwrap();
+    let error = store.ping().await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+    assert_eq!(error.reason(), Reason::StoreUnavailable);
+}
+
+#[tokio::test]
+async fn a_missing_database_and_a_missing_privilege_are_refusals() {
+    let database = Database::migrated().await;
+    let missing = Database { url: format!("{}_missing", database.url) };
+    let error = missing.store("one").ping().await.unwrap_err();
+    assert!(matches!(error, Error::AccessDenied(_)), "{error:?}");
+
+    let role = format!("weak_{}", database.name());
+    database.run(&format!("CREATE ROLE {role} LOGIN PASSWORD 'weak'")).await;
+    let url = format!("postgres://{role}:weak@{}/{}", database.server(), database.name());
+    let error = Database { url }.store("one").find_state(UID, HOST, "a/b").await.unwrap_err();
+    assert!(matches!(error, Error::AccessDenied(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_postgres_refuses_leaves_nothing() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let (acquired, claim) = claimed(&store).await;
+    let mut nul = pull_request(9);
+    nul.comments[0].body = "a\0b".to_owned();
+    let page = chunk(vec![nul], "c1");
+    let error = store.commit_chunk(&acquired.lease, &claim, &page).await.unwrap_err();
+    assert!(matches!(error, Error::Refused(_)), "{error:?}");
+    assert_eq!(error.disposition(), Disposition::Bug, "the model is sanitised before");
+    assert_eq!(database.text("SELECT count(*) FROM pull_requests").await, "0");
+    let mut too_large = pull_request(9);
+    too_large.additions = i64::from(i32::MAX) + 1;
+    let page = chunk(vec![too_large], "c1");
+    let error = store.commit_chunk(&acquired.lease, &claim, &page).await.unwrap_err();
+    assert!(matches!(error, Error::Refused(_)), "{error:?}");
+    // The claim is still good for what can be stored.
+    let mut fine = pull_request(9);
+    fine.node_id = NodeId::from("PR_fine");
+    store.commit_chunk(&acquired.lease, &claim, &chunk(vec![fine], "c1")).await.unwrap();
+}

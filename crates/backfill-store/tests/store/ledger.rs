@@ -1,0 +1,121 @@
+//! The ledger as a proof: what it accepts, and each way in which it must not hold.
+
+use backfill_api::Reason;
+use backfill_engine::model::{PullRequestNumber, Stage, StateStatus};
+use backfill_store::{Error, Lease, Quarantined, Store};
+use uuid::Uuid;
+
+use crate::fixtures::{UID, begin, chunk, commit, pull_request};
+use crate::support::Database;
+
+/// Three chunks: #9 and #8, an empty one that only steps on, #7 with #6 set aside.
+async fn walked(store: &Store) -> (Uuid, Lease) {
+    let state = begin(store, UID).await;
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    commit(store, &lease, &chunk(vec![pull_request(9), pull_request(8)], "c1")).await;
+    commit(store, &lease, &chunk(vec![], "c2")).await;
+    let mut last = chunk(vec![pull_request(7)], "c3");
+    last.quarantined = vec![Quarantined {
+        number: PullRequestNumber(6),
+        node_id: None,
+        reason: Reason::PullRequestUnreadable,
+        message: String::new(),
+        attempts: 3,
+    }];
+    last.next_stage = Some(Stage::Verify);
+    commit(store, &lease, &last).await;
+    (state.id, lease)
+}
+
+#[tokio::test]
+async fn a_whole_walk_holds() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let (id, lease) = walked(&store).await;
+    let ledger = store.ledger(id).await.unwrap();
+    assert_eq!((ledger.gap.as_deref(), ledger.missing_count, ledger.numbers), (None, 0, 4));
+    assert_eq!((ledger.stored, ledger.quarantined_only, ledger.unlisted_count), (3, 1, 0));
+    assert_eq!(ledger.newest, Some((PullRequestNumber(9), pull_request(9).created_at)));
+
+    let done = store.complete(&lease, &ledger).await.unwrap();
+    assert_eq!(done.status, StateStatus::Completed);
+    assert_eq!((done.processed_pull_requests, done.stored_pull_requests), (4, 3));
+    assert!(done.completed_at.is_some());
+    store.release(&lease).await.unwrap();
+    let followed = store.acquire(id, UID).await.unwrap();
+    assert_eq!(followed.state.status, StateStatus::Completed, "following keeps it completed");
+    let late = store.complete(&lease, &ledger).await;
+    assert!(matches!(late, Err(Error::Fenced)), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_failed_chunk_between_is_no_gap_and_a_walk_without_chunks_holds() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    assert_eq!(store.ledger(state.id).await.unwrap().gap, None);
+    let (id, lease) = walked(&store).await;
+    let claim = store.claim_chunk(&lease).await.unwrap();
+    store.fail_chunk(&lease, &claim, "no").await.unwrap();
+    assert_eq!(store.ledger(id).await.unwrap().gap, None);
+    begin(&store, UID).await;
+    let anew = store.ledger(id).await.unwrap();
+    assert_eq!((anew.gap, anew.numbers, anew.unlisted_count), (None, 0, 3));
+    assert_eq!(anew.newest, None);
+}
+
+#[tokio::test]
+async fn each_break_of_the_chain_is_named() {
+    for (harm, said) in [
+        (
+            "DELETE FROM backfill_chunks WHERE chunk_number = 1",
+            "chunk 2 begins at \"c1\", not at the top",
+        ),
+        (
+            "DELETE FROM backfill_chunks WHERE chunk_number = 2",
+            "chunk 3 begins at \"c2\", not at \"c1\"",
+        ),
+        (
+            "DELETE FROM backfill_chunks WHERE chunk_number = 3",
+            "the last chunk ends at \"c2\", the cursor is \"c3\"",
+        ),
+        ("UPDATE backfill_chunks SET status = 'failed' WHERE chunk_number = 2", "chunk 3 begins"),
+        ("UPDATE backfill_chunks SET end_cursor = 'x' WHERE chunk_number = 1", "chunk 2 begins"),
+    ] {
+        let database = Database::migrated().await;
+        let store = database.store("one");
+        let (id, _) = walked(&store).await;
+        database.run(harm).await;
+        let gap = store.ledger(id).await.unwrap().gap.unwrap_or_default();
+        assert!(gap.contains(said), "{harm}: {gap}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_lost_or_were_never_met_are_listed() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let (id, lease) = walked(&store).await;
+    database
+        .run(
+            "DELETE FROM comments; DELETE FROM reviews; DELETE FROM pull_requests WHERE number > 7",
+        )
+        .await;
+    let lost = store.ledger(id).await.unwrap();
+    assert_eq!(lost.missing, [PullRequestNumber(8), PullRequestNumber(9)]);
+    assert_eq!((lost.missing_count, lost.stored), (2, 1));
+
+    // One that GitHub no longer has was dealt with: it is neither missing nor stored.
+    store.bury(&lease, &[PullRequestNumber(7)]).await.unwrap();
+    let buried = store.ledger(id).await.unwrap();
+    assert_eq!((buried.missing_count, buried.stored), (2, 0));
+    database.run("UPDATE quarantined_pull_requests SET resolved_at = now()").await;
+    let resolved = store.ledger(id).await.unwrap();
+    assert_eq!((resolved.missing_count, resolved.quarantined_only), (3, 0));
+
+    begin(&store, UID).await;
+    let lease = store.acquire(id, UID).await.unwrap().lease;
+    commit(&store, &lease, &chunk(vec![pull_request(9)], "c1")).await;
+    begin(&store, UID).await;
+    assert_eq!(store.ledger(id).await.unwrap().unlisted, [PullRequestNumber(9)]);
+}

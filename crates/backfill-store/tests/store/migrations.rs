@@ -1,0 +1,153 @@
+//! Migrations: twice, together, beside what others made, in another schema.
+
+use backfill_store::{Error, Options, Store};
+
+use crate::fixtures::{UID, begin, chunk, claimed, pull_request};
+use crate::support::Database;
+
+#[tokio::test]
+async fn they_run_once_however_often_and_from_wherever_they_are_asked_for() {
+    let database = Database::empty().await;
+    let (one, two) = (database.store("one"), database.store("two"));
+    assert!(!one.is_migrated().await.unwrap());
+    let before = begin_error(&one).await;
+    assert!(matches!(before, Error::NotMigrated(_)), "{before:?}");
+    let (a, b) = tokio::join!(one.migrate(), two.migrate());
+    a.unwrap();
+    b.unwrap();
+    one.migrate().await.unwrap();
+    assert!(two.is_migrated().await.unwrap());
+    let versions = "SELECT count(*) = max(version), min(version) FROM backfill_migrations";
+    assert_eq!(database.text(versions).await, "t,1");
+}
+
+async fn begin_error(store: &Store) -> Error {
+    store.find_state(UID, "github.com", "acme/api").await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_table_of_somebody_else_is_not_touched() {
+    let database = Database::empty().await;
+    database.run("CREATE TABLE pull_requests (id int); INSERT INTO pull_requests VALUES (1)").await;
+    let store = database.store("one");
+    let refused = store.migrate().await.unwrap_err();
+    assert!(matches!(&refused, Error::ForeignTable { table, .. } if table == "pull_requests"));
+    let said = refused.to_string();
+    assert!(said.contains("pull_requests") && said.contains("import"), "{said}");
+    assert_eq!(database.text("SELECT id FROM pull_requests").await, "1");
+    assert_eq!(database.text("SELECT to_regclass('backfill_migrations') IS NULL").await, "t");
+}
+
+#[tokio::test]
+async fn a_migration_changed_after_it_ran_is_refused() {
+    let database = Database::migrated().await;
+    database.run("UPDATE backfill_migrations SET checksum = 'x' WHERE version = 2").await;
+    let refused = database.store("one").migrate().await.unwrap_err();
+    assert!(matches!(refused, Error::Migration { version: 2, .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn the_version_before_runs_on_a_newer_schema() {
+    let database = Database::migrated().await;
+    database
+        .run(
+            "INSERT INTO backfill_migrations (version, description, checksum) \
+              VALUES (999, 'from the future', 'x')",
+        )
+        .await;
+    let store = database.store("one");
+    store.migrate().await.unwrap();
+    begin(&store, UID).await;
+}
+
+fn in_schema(database: &Database, schema: &str) -> Store {
+    let schema = schema.to_owned();
+    Store::connect(&Options { schema, ..database.options("one") }).unwrap()
+}
+
+#[tokio::test]
+async fn another_schema_works_beside_foreign_tables_and_hostile_functions() {
+    let database = Database::empty().await;
+    // What would run if names were looked up in public, or in pg_temp first.
+    database
+        .run(
+            "CREATE TABLE pull_requests (id int); \
+             CREATE FUNCTION get_next_chunk_number(uuid) RETURNS int LANGUAGE plpgsql \
+                 AS $$ BEGIN RAISE EXCEPTION 'hostile'; END $$; \
+             CREATE FUNCTION lower(varchar) RETURNS text LANGUAGE plpgsql \
+                 AS $$ BEGIN RAISE EXCEPTION 'hostile'; END $$; \
+             CREATE FUNCTION make_interval(secs bigint) RETURNS interval LANGUAGE plpgsql \
+                 AS $$ BEGIN RAISE EXCEPTION 'hostile'; END $$; \
+             CREATE FUNCTION hostile(text, text) RETURNS boolean LANGUAGE plpgsql \
+                 AS $$ BEGIN RAISE EXCEPTION 'hostile'; END $$; \
+             CREATE FUNCTION cardinality(bigint[]) RETURNS int LANGUAGE plpgsql \
+                 AS $$ BEGIN RAISE EXCEPTION 'hostile'; END $$;",
+        )
+        .await;
+    let store = in_schema(&database, "Back \"fill\"");
+    store.migrate().await.unwrap();
+    store.migrate().await.unwrap();
+    let (acquired, claim) = claimed(&store).await;
+    let page = chunk(vec![pull_request(9)], "c1");
+    store.commit_chunk(&acquired.lease, &claim, &page).await.unwrap();
+    let count = "SELECT count(*) FROM \"Back \"\"fill\"\"\".pull_requests";
+    assert_eq!(database.text(count).await, "1");
+    // A caller with any search_path gets the numbers of this schema's backfills.
+    let next = "SELECT \"Back \"\"fill\"\"\".get_next_chunk_number(id) \
+        FROM \"Back \"\"fill\"\"\".progressive_backfill_state";
+    assert_eq!(database.text(next).await, "2");
+    let second = in_schema(&database, "second");
+    second.migrate().await.unwrap();
+    begin(&second, UID).await;
+}
+
+#[tokio::test]
+async fn embeddings_become_vectors_when_the_extension_appears() {
+    let database = Database::migrated().await;
+    let kind = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute \
+        WHERE attrelid = 'issues'::regclass AND attname = 'embedding'";
+    let offered = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'";
+    let expected = if database.text(offered).await == "1" { "vector(384)" } else { "real[]" };
+    assert_eq!(database.text(kind).await.trim_matches('"'), expected);
+    database.run("ALTER TABLE issues DROP COLUMN embedding, ADD COLUMN embedding real[]").await;
+    assert_eq!(database.text(kind).await, "real[]");
+    database.store("one").migrate().await.unwrap();
+    assert_eq!(database.text(kind).await.trim_matches('"'), expected);
+}
+
+#[tokio::test]
+async fn the_reader_may_read_and_not_write() {
+    let database = Database::migrated().await;
+    let may = "SELECT bool_and(has_table_privilege('backfill_reader', oid, 'SELECT')), \
+        bool_or(has_table_privilege('backfill_reader', oid, 'INSERT, UPDATE, DELETE, TRUNCATE')), \
+        count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace \
+        AND relkind IN ('r', 'v') AND relname <> 'backfill_migrations'";
+    assert_eq!(database.text(may).await, "t,f,21");
+    assert_eq!(
+        database.text("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'backfill_reader'").await,
+        "f"
+    );
+}
+
+#[tokio::test]
+async fn a_role_without_privileges_migrates_its_own_database() {
+    let database = Database::empty().await;
+    let role = format!("plain_{}", database.name());
+    database
+        .run(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'plain'; \
+             ALTER DATABASE {} OWNER TO {role}",
+            database.name()
+        ))
+        .await;
+    let url = format!("postgres://{role}:plain@{}/{}", database.server(), database.name());
+    let plain = Database { url };
+    let store = plain.store("one");
+    store.migrate().await.unwrap();
+    begin(&store, UID).await;
+    assert_eq!(
+        plain.text("SELECT count(*) FROM pg_extension WHERE extname = 'vector'").await,
+        "0",
+        "pgvector is for superusers to install"
+    );
+}

@@ -1,0 +1,183 @@
+//! The state row between runs: failures, pauses, resets by hand, requests by annotation.
+
+use backfill_api::Reason;
+use backfill_engine::model::{BackfillState, Cursor, PullRequestNumber, Stage, StateStatus};
+use backfill_store::{Error, Failure, Quarantined, Store};
+use jiff::Timestamp;
+
+use crate::fixtures::{HOST, UID, at, begin, chunk, commit, pull_request};
+use crate::support::Database;
+
+fn failure(reason: Reason, counts: bool) -> Failure {
+    Failure {
+        reason,
+        message: "what was said".to_owned(),
+        counts_towards_circuit: counts,
+        next_attempt_at: Some(far()),
+        status: StateStatus::Active,
+        pause_reason: None,
+    }
+}
+
+fn far() -> Timestamp {
+    at("2099-01-01T00:00:00Z")
+}
+
+async fn find(store: &Store) -> BackfillState {
+    store.find_state(UID, HOST, "acme/api").await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn failures_count_until_a_chunk_commits() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let transient = failure(Reason::GitHubUnavailable, false);
+    store.record_failure(state.id, UID, &transient).await.unwrap();
+    let bug = failure(Reason::InternalError, true);
+    store.record_failure(state.id, UID, &bug).await.unwrap();
+    let failed = find(&store).await;
+    assert_eq!((failed.failed_attempts, failed.consecutive_errors), (2, 1));
+    assert_eq!(failed.next_attempt_at, Some(far()));
+    let last = failed.last_error.unwrap();
+    assert_eq!((last.reason, last.message.as_str()), (Reason::InternalError, "what was said"));
+
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    assert_eq!(find(&store).await.failed_attempts, 2, "an acquire alone mends nothing");
+    commit(&store, &lease, &chunk(vec![pull_request(9)], "c1")).await;
+    let mended = find(&store).await;
+    assert_eq!((mended.failed_attempts, mended.consecutive_errors), (0, 0));
+    assert_eq!(mended.next_attempt_at, None);
+    assert!(mended.last_error.is_some(), "the last error stays for people to read");
+    assert_eq!(database.text("SELECT error_count FROM progressive_backfill_state").await, "2");
+
+    let stranger = store.record_failure(state.id, "stranger", &bug).await;
+    assert!(matches!(stranger, Err(Error::Fenced)), "{stranger:?}");
+}
+
+#[tokio::test]
+async fn a_pause_says_why_and_the_next_acquire_ends_it() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let why = "graphql_rate_limit_low";
+    store.record_pause(state.id, UID, StateStatus::Paused, why, Some(far())).await.unwrap();
+    let paused = find(&store).await;
+    assert_eq!((paused.status, paused.pause_reason.as_deref()), (StateStatus::Paused, Some(why)));
+    assert_eq!(paused.next_attempt_at, Some(far()));
+    let theirs = "SELECT status, metadata->>'pause_reason' FROM progressive_backfill_state";
+    assert_eq!(database.text(theirs).await, format!("paused,{why}"));
+    let running = store.acquire(state.id, UID).await.unwrap().state;
+    assert_eq!((running.status, running.pause_reason), (StateStatus::Active, None));
+    assert_eq!(running.next_attempt_at, None);
+    assert_eq!(database.text(theirs).await, "active,");
+}
+
+#[tokio::test]
+async fn a_reset_by_hand_is_honoured_at_the_next_look() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    for _ in 0..5 {
+        let bug = Failure {
+            status: StateStatus::Paused,
+            pause_reason: Some("circuit_open".to_owned()),
+            ..failure(Reason::InternalError, true)
+        };
+        store.record_failure(state.id, UID, &bug).await.unwrap();
+    }
+    let open = find(&store).await;
+    assert_eq!((open.status, open.consecutive_errors), (StateStatus::Paused, 5));
+
+    // The seed document's own statement (progressive-backfill-guide.md).
+    database
+        .run(&format!(
+            "UPDATE progressive_backfill_state SET consecutive_errors = 0, status = 'active' \
+             WHERE repository_id = '{}' AND status = 'paused'",
+            state.repository_id
+        ))
+        .await;
+    let reset = find(&store).await;
+    assert_eq!((reset.status, reset.consecutive_errors), (StateStatus::Active, 0));
+    assert_eq!((reset.failed_attempts, reset.next_attempt_at), (0, None));
+    assert_eq!(reset.pause_reason, None);
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    commit(&store, &lease, &chunk(vec![pull_request(9)], "c1")).await;
+    assert_eq!(find(&store).await.cursor, Some(Cursor::from("c1")));
+}
+
+#[tokio::test]
+async fn quarantine_counts_attempts_and_ends_when_the_pull_request_is_stored() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let (number, node) = (PullRequestNumber(9), "PR_9".into());
+    for attempt in 1..=3 {
+        let reason = Reason::PullRequestUnreadable;
+        let counted =
+            store.note_attempt(state.repository_id, number, Some(&node), reason, "502").await;
+        assert_eq!(counted.unwrap(), attempt);
+    }
+    assert_eq!(find(&store).await.quarantined_pull_requests, 0, "an attempt is no quarantine");
+
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let mut page = chunk(vec![pull_request(8)], "c1");
+    page.quarantined = vec![Quarantined {
+        number,
+        node_id: Some(node.clone()),
+        reason: Reason::PullRequestUnreadable,
+        message: "502".to_owned(),
+        attempts: 3,
+    }];
+    let apart = commit(&store, &lease, &page).await.state;
+    assert_eq!((apart.processed_pull_requests, apart.stored_pull_requests), (2, 1));
+    assert_eq!(apart.quarantined_pull_requests, 1);
+
+    commit(&store, &lease, &chunk(vec![pull_request(9)], "c2")).await;
+    assert_eq!(find(&store).await.quarantined_pull_requests, 0);
+    let reason = Reason::PageTooLarge;
+    let anew = store.note_attempt(state.repository_id, number, None, reason, "again").await;
+    assert_eq!(anew.unwrap(), 1, "one that was stored in between starts anew");
+    let row = "SELECT node_id, reason, quarantined_at IS NULL, resolved_at IS NULL \
+        FROM quarantined_pull_requests";
+    assert_eq!(database.text(row).await, "PR_9,PageTooLarge,t,t");
+}
+
+#[tokio::test]
+async fn a_request_forgives_and_reopens_what_is_set_aside() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let mut page = chunk(vec![pull_request(8)], "c1");
+    page.next_stage = Some(Stage::Verify);
+    commit(&store, &lease, &page).await;
+    let ledger = store.ledger(state.id).await.unwrap();
+    store.complete(&lease, &ledger).await.unwrap();
+
+    store.forgive(state.id, UID, "t1").await.unwrap();
+    let proved = find(&store).await;
+    assert_eq!(proved.status, StateStatus::Completed, "nothing to retry: still proved");
+    assert_eq!(proved.handled_requested_at.as_deref(), Some("t1"));
+
+    database
+        .run(&format!(
+            "INSERT INTO quarantined_pull_requests \
+             (repository_id, number, node_id, reason, attempts, quarantined_at) \
+             VALUES ('{}', 9, 'PR_9', 'PullRequestUnreadable', 3, now())",
+            state.repository_id
+        ))
+        .await;
+    assert!(store.quarantined_to_retry(state.repository_id).await.unwrap().is_empty());
+    store.forgive(state.id, UID, "t2").await.unwrap();
+    let reopened = find(&store).await;
+    assert_eq!((reopened.status, reopened.stage), (StateStatus::Active, Stage::Verify));
+    let waiting = store.quarantined_to_retry(state.repository_id).await.unwrap();
+    assert_eq!(waiting, [(PullRequestNumber(9), "PR_9".into())]);
+
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let back = commit(&store, &lease, &chunk(vec![pull_request(9)], "ignored")).await.state;
+    assert_eq!(back.cursor, Some(Cursor::from("c1")), "only the walk moves the cursor");
+    assert_eq!((back.stored_pull_requests, back.quarantined_pull_requests), (2, 0));
+    assert_eq!(store.ledger(state.id).await.unwrap().gap, None);
+}
