@@ -188,6 +188,11 @@ fn github(args: &OperatorArgs, metrics: Arc<Metrics>) -> anyhow::Result<GitHub> 
         request_timeout: REQUEST_TIMEOUT,
         max_body_bytes: MAX_BODY_BYTES,
         allow_http: true,
+        on_answer: backfill_github::OnAnswer::new(move |answer| {
+            let (operation, seconds) = (answer.operation, answer.seconds);
+            metrics.count("backfill_github_requests_total", &[operation, answer.result], 1);
+            metrics.observe("backfill_github_request_duration_seconds", &[operation], seconds);
+        }),
     })
     .context("--github-url cannot be used")
 }

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::auth::Token;
-use crate::config::Config;
+use crate::config::{Config, Exchange};
 use crate::decode::answer::open;
 use crate::decode::envelope::rate_limit_of;
 use crate::decode::limits::{LimitHeaders, to_our_clock};
@@ -162,6 +162,11 @@ impl Client {
         if let Err(error) = &result {
             tracing::debug!(operation = query.operation, %error, "GitHub query failed");
         }
+        self.shared.config.on_answer.tell(Exchange {
+            operation: query.operation,
+            result: result.as_ref().err().map_or("ok", |error| error.reason().as_str()),
+            seconds: started.elapsed().as_secs_f64(),
+        });
         result
     }
 

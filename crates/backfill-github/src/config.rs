@@ -2,7 +2,9 @@
 //!
 //! Must not know what is asked.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,6 +21,41 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
 /// HTTP/2 pings, so that a dead connection is noticed between chunks.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(10));
+
+/// A query that was answered, well or badly.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    /// The operation's name.
+    pub operation: &'static str,
+    /// `ok`, or the reason of the failure.
+    pub result: &'static str,
+    /// From the request to the last byte, in seconds; short where nothing was sent.
+    pub seconds: f64,
+}
+
+/// What is told of each exchange; nothing unless set.
+#[derive(Clone, Default)]
+pub struct OnAnswer(Option<Arc<dyn Fn(&Exchange) + Send + Sync>>);
+
+impl OnAnswer {
+    /// Calls `told`, which must be quick, with each exchange.
+    pub fn new(told: impl Fn(&Exchange) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(told)))
+    }
+
+    pub(crate) fn tell(&self, exchange: Exchange) {
+        if let Some(told) = &self.0 {
+            told(&exchange);
+        }
+    }
+}
+
+impl fmt::Debug for OnAnswer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(if self.0.is_some() { "set" } else { "unset" })
+    }
+}
+
 /// How GitHub is reached.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -35,6 +72,8 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Plain HTTP may be used, and then only with a loopback address.
     pub allow_http: bool,
+    /// Told of each query once it is answered or has failed.
+    pub on_answer: OnAnswer,
 }
 
 impl Config {

@@ -17,7 +17,7 @@ mod repository;
 
 pub use chunk::{Chunk, ChunkRequest, Depth};
 pub use client::{Client, GitHub};
-pub use config::{Clock, Config};
+pub use config::{Clock, Config, Exchange, OnAnswer};
 pub use error::Error;
 pub use governor::Governor;
 pub use repository::{Index, Resolved};

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use backfill_api::Reason;
-use backfill_github::{Client, Config, Error, GitHub};
+use backfill_github::{Client, Config, Error, GitHub, OnAnswer};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,6 +28,7 @@ fn config(url: String) -> Config {
         request_timeout: Duration::from_millis(1_500),
         max_body_bytes: 10_000,
         allow_http: true,
+        on_answer: OnAnswer::default(),
     }
 }
 

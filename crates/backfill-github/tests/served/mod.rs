@@ -83,6 +83,7 @@ impl Served {
             request_timeout: Duration::from_secs(30),
             max_body_bytes: 64 << 20,
             allow_http: true,
+            on_answer: backfill_github::OnAnswer::default(),
         })
         .unwrap()
     }

@@ -62,6 +62,7 @@ impl UpArgs {
             faults: given(&self.faults).map(|f| file(&f)).transpose()?,
             limits: given(&self.limits).map(|f| file(&f)).transpose()?,
             log: None,
+            tokens: Vec::new(),
         }))
     }
 }
