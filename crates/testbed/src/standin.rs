@@ -32,6 +32,8 @@ pub struct StandInArgs {
     pub limits: Option<PathBuf>,
     /// Where each request is written as a line of JSON.
     pub log: Option<PathBuf>,
+    /// The only tokens that are good; without any, every token is.
+    pub tokens: Vec<String>,
 }
 
 impl StandInArgs {
@@ -44,6 +46,9 @@ impl StandInArgs {
         }
         for repository in &self.synthetic {
             flag("--synthetic", repository.clone());
+        }
+        for token in &self.tokens {
+            flag("--token", token.clone());
         }
         if self.latency_ms > 0 {
             flag("--latency-ms", self.latency_ms.to_string());
