@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use backfill_api::{Disposition, Reason};
 use sqlx::{Connection, PgConnection};
 use testbed::Cluster;
 
@@ -121,6 +122,19 @@ fn every_flag_is_documented_and_no_other() {
     let rows = text.lines().filter(|line| line.starts_with("| `--"));
     let documented = rows.flat_map(|row| flags(row.split('|').nth(1).unwrap())).collect();
     assert_eq!(real, documented);
+}
+
+#[test]
+fn whoever_must_act_on_a_reason_is_told_how() {
+    let text = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let (_, table) = text.split_once("| reason | do |").unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let words = rows.flat_map(|row| row.split('|').nth(1).unwrap().split(','));
+    let told: BTreeSet<Reason> = words.map(|word| word.trim().parse().unwrap()).collect();
+    let must_act = |reason: &&Reason| reason.disposition() == Some(Disposition::UserFix);
+    for reason in Reason::ALL.iter().filter(must_act) {
+        assert!(told.contains(reason), "docs/operations.md does not say what to do for {reason}");
+    }
 }
 
 #[test]
