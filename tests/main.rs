@@ -1,4 +1,6 @@
 //! The one integration binary: a module per promise.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod api;
+mod documents;
 mod tidy;
