@@ -82,6 +82,8 @@ CREATE TABLE backfill_chunks (
     points              integer NOT NULL DEFAULT 0,
     prs_written         integer NOT NULL DEFAULT 0,
     prs_unchanged       integer NOT NULL DEFAULT 0,
+    -- How many chunks this row stands for: old ones are folded into the last of them.
+    chunks              integer NOT NULL DEFAULT 1,
     CONSTRAINT backfill_chunks_backfill_state_id_chunk_number_key
         UNIQUE (backfill_state_id, chunk_number)
 );

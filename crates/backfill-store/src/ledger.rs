@@ -68,7 +68,7 @@ impl Store {
     }
 
     /// Marks a walk as proved. The counters are set to what was counted, so that no drift of a
-    /// counter outlives a proof.
+    /// counter outlives a proof, and the workspaces of the repository are counted anew.
     pub async fn complete(&self, lease: &Lease, ledger: &Ledger) -> Result<BackfillState, Error> {
         let mut tx = self.begin().await?;
         let query = tx
@@ -100,6 +100,10 @@ impl Store {
         tx.execute(query).await?;
         let state = states::read(&mut tx, lease.state_id).await?;
         tx.commit().await?;
+        // The proof stands without them; the next pass counts them again.
+        if let Err(error) = self.refresh_workspaces(state.repository_id).await {
+            tracing::warn!(%error, "totals of workspaces not refreshed");
+        }
         Ok(state)
     }
 
@@ -175,15 +179,15 @@ const NUMBERS: &str = "-- read_ledger\n\
         JOIN state s ON q.repository_id = s.repository_id \
         WHERE q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL), \
     missing AS ( \
-        SELECT number FROM listed \
-        WHERE number NOT IN (SELECT number FROM held) \
-          AND number NOT IN (SELECT number FROM aside)), \
+        SELECT l.number FROM listed l \
+        WHERE NOT EXISTS (SELECT 1 FROM held h WHERE h.number = l.number) \
+          AND NOT EXISTS (SELECT 1 FROM aside a WHERE a.number = l.number)), \
     unlisted AS ( \
-        SELECT number FROM held WHERE is_live AND number NOT IN (SELECT number FROM listed)), \
+        SELECT h.number FROM held h \
+        WHERE h.is_live AND NOT EXISTS (SELECT 1 FROM listed l WHERE l.number = h.number)), \
     newest AS ( \
-        SELECT held.number, held.created_at FROM held \
-        WHERE held.number IN (SELECT number FROM listed) \
-        ORDER BY held.created_at DESC, held.number DESC LIMIT 1) \
+        SELECT h.number, h.created_at FROM held h JOIN listed l ON l.number = h.number \
+        ORDER BY h.created_at DESC, h.number DESC LIMIT 1) \
     SELECT (SELECT count(*) FROM listed) AS numbers, \
         (SELECT count(*) FROM missing) AS missing_count, \
         ARRAY(SELECT number::bigint FROM missing ORDER BY number LIMIT $2) AS missing, \
@@ -192,5 +196,5 @@ const NUMBERS: &str = "-- read_ledger\n\
         (SELECT number::bigint FROM newest) AS newest_number, \
         (SELECT created_at FROM newest) AS newest_created_at, \
         (SELECT count(*) FROM held WHERE is_live) AS stored, \
-        (SELECT count(*) FROM aside \
-          WHERE number NOT IN (SELECT number FROM held WHERE is_live)) AS quarantined_only";
+        (SELECT count(*) FROM aside a WHERE NOT EXISTS ( \
+            SELECT 1 FROM held h WHERE h.number = a.number AND h.is_live)) AS quarantined_only";

@@ -181,10 +181,26 @@ async fn workspaces_and_their_items_come_first() {
         JOIN workspace_repositories wr ON w.id = wr.workspace_id \
         WHERE wr.repository_id = 'your-repo-id'";
     assert_eq!(answer(&database, totals, &id).await, "Team,0,0,0,0");
+    let state = store.find_state(UID, HOST, "acme/api").await.unwrap().unwrap();
+    store.refresh_workspaces(state.repository_id).await.unwrap();
+    assert_eq!(answer(&database, totals, &id).await, "Team,1,1,2,0");
+    let before = database.text("SELECT xmin FROM workspaces").await;
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    store.complete(&lease, &store.ledger(state.id).await.unwrap()).await.unwrap();
+    assert_eq!(database.text("SELECT xmin FROM workspaces").await, before, "equal totals");
+    database
+        .run(&format!(
+            "INSERT INTO workspace_repositories (workspace_id, repository_id) \
+             SELECT id, '{}' FROM workspaces",
+            other.repository_id
+        ))
+        .await;
+    store.complete(&lease, &store.ledger(state.id).await.unwrap()).await.unwrap();
+    assert_eq!(answer(&database, totals, &id).await, "Team,2,1,3,0");
     let summary = "SELECT repository, status, processed_prs, total_prs, percent, chunks, \
         completed_chunks, failed_chunks FROM backfill_progress_summary ORDER BY 1";
     assert_eq!(
         database.text(summary).await,
-        "acme/api,active,2,150,1.33,2,1,1;acme/web,active,1,4,25.00,1,1,0"
+        "acme/api,completed,2,150,1.33,2,1,1;acme/web,active,1,4,25.00,1,1,0"
     );
 }

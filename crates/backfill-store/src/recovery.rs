@@ -1,0 +1,150 @@
+//! Keeps `backfill_chunks` in order: chunks that nobody works on any more, old ones folded into
+//! one ledger row, and the counts that people ask for. Must not know how chunks are fetched.
+
+use crate::connect::Store;
+use crate::error::Error;
+use crate::rows::get;
+use crate::transaction::Tx;
+
+/// What to put in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// A chunk that is `processing` for longer, without a live lease, is stuck. 30 minutes in the
+    /// seed document backfill-enhancements.md.
+    pub stuck_minutes: i32,
+    /// Chunks older than this are folded, failed ones removed.
+    pub cleanup_days: i32,
+    /// Only count, change nothing.
+    pub dry_run: bool,
+}
+
+/// What was, or with a dry run would be, put in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Stuck chunks of which every pull request is stored: `completed`.
+    pub completed: i64,
+    /// Other stuck chunks: `failed`, to be fetched again.
+    pub failed: i64,
+    /// Rows that were folded into another.
+    pub folded: i64,
+    /// Old failed and skipped rows that were removed.
+    pub removed: i64,
+}
+
+/// Chunks of the last day, and those that are stuck.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChunkStatistics {
+    /// Being fetched.
+    pub processing: i64,
+    /// Stored.
+    pub completed: i64,
+    /// Given up.
+    pub failed: i64,
+}
+
+impl Store {
+    /// Closes stuck chunks, folds old ones and removes old failures, in one transaction.
+    pub async fn recover(&self, recovery: Recovery) -> Result<Recovered, Error> {
+        let mut tx = self.begin().await?;
+        let query = tx.query(CLOSE_STUCK).bind(recovery.stuck_minutes);
+        let row = tx.fetch_one(query).await?;
+        let (completed, failed) = (get(&row, "completed")?, get(&row, "failed")?);
+        let query = tx.query(FOLD).bind(recovery.cleanup_days);
+        let folded = tx.execute(query).await?;
+        let removed = remove_failures(&mut tx, recovery.cleanup_days).await?;
+        if !recovery.dry_run {
+            tx.commit().await?;
+        }
+        Ok(Recovered { completed, failed, folded, removed })
+    }
+
+    /// Counts the chunks that were started in the last day.
+    pub async fn chunk_statistics(&self) -> Result<ChunkStatistics, Error> {
+        let mut tx = self.begin_small().await?;
+        let query = tx.query(
+            "-- chunk_statistics\n\
+             SELECT count(*) FILTER (WHERE status = 'processing') AS processing, \
+                 count(*) FILTER (WHERE status = 'completed') AS completed, \
+                 count(*) FILTER (WHERE status = 'failed') AS failed \
+             FROM backfill_chunks WHERE started_at > now() - interval '1 day'",
+        );
+        let row = tx.fetch_one(query).await?;
+        Ok(ChunkStatistics {
+            processing: get(&row, "processing")?,
+            completed: get(&row, "completed")?,
+            failed: get(&row, "failed")?,
+        })
+    }
+}
+
+// Only rows that name their pull requests beforehand, as imported ones do, can turn out whole.
+// All of them must be stored: four fifths, as in the seed, would be a loss.
+const CLOSE_STUCK: &str = "-- close_stuck_chunks\n\
+    WITH stuck AS ( \
+        SELECT c.id, cardinality(c.pr_numbers) > 0 AND NOT EXISTS ( \
+            SELECT 1 FROM unnest(c.pr_numbers) AS wanted(number) \
+            WHERE NOT EXISTS (SELECT 1 FROM pull_requests p \
+                WHERE p.repository_id = c.repository_id AND p.number = wanted.number)) AS is_whole \
+        FROM backfill_chunks c JOIN progressive_backfill_state s ON s.id = c.backfill_state_id \
+        WHERE c.status = 'processing' \
+          AND c.started_at < now() - make_interval(mins => $1::integer) \
+          AND (s.lease_expires_at IS NULL OR s.lease_expires_at <= now()) \
+        FOR UPDATE OF c), \
+    closed AS ( \
+        UPDATE backfill_chunks c SET \
+            status = CASE WHEN stuck.is_whole THEN 'completed' ELSE 'failed' END, \
+            completed_at = CASE WHEN stuck.is_whole THEN now() END, \
+            error = CASE WHEN stuck.is_whole THEN NULL ELSE 'abandoned' END \
+        FROM stuck WHERE c.id = stuck.id RETURNING stuck.is_whole) \
+    SELECT count(*) FILTER (WHERE is_whole) AS completed, \
+        count(*) FILTER (WHERE NOT is_whole) AS failed FROM closed";
+
+// A row stands for the ones before it: its first cursor is theirs, so the chain stays whole. Only
+// an unbroken run from the first one is folded, per walk and stage.
+const FOLD: &str = "-- fold_chunks\n\
+    WITH young AS ( \
+        SELECT backfill_state_id, walk, stage, min(chunk_number) AS first_number \
+        FROM backfill_chunks WHERE status = 'completed' \
+          AND completed_at >= now() - make_interval(days => $1::integer) \
+        GROUP BY backfill_state_id, walk, stage), \
+    old AS ( \
+        SELECT c.* FROM backfill_chunks c LEFT JOIN young ON \
+            (young.backfill_state_id, young.walk, young.stage) = \
+            (c.backfill_state_id, c.walk, c.stage) \
+        WHERE c.status = 'completed' \
+          AND c.completed_at < now() - make_interval(days => $1::integer) \
+          AND (young.first_number IS NULL OR c.chunk_number < young.first_number) \
+        FOR UPDATE OF c), \
+    sums AS ( \
+        SELECT backfill_state_id, walk, stage, max(chunk_number) AS last_number, \
+            min(started_at) AS started_at, sum(api_calls_made) AS api_calls_made, \
+            sum(points) AS points, sum(prs_written) AS prs_written, \
+            sum(prs_unchanged) AS prs_unchanged, sum(chunks) AS chunks, \
+            (array_agg(first_cursor ORDER BY chunk_number))[1] AS first_cursor \
+        FROM old GROUP BY backfill_state_id, walk, stage HAVING count(*) > 1), \
+    folded AS ( \
+        UPDATE backfill_chunks c SET first_cursor = sums.first_cursor, \
+            started_at = sums.started_at, api_calls_made = sums.api_calls_made, \
+            points = sums.points, prs_written = sums.prs_written, \
+            prs_unchanged = sums.prs_unchanged, chunks = sums.chunks, \
+            pr_numbers = ARRAY(SELECT n.number FROM old \
+                CROSS JOIN unnest(old.pr_numbers) WITH ORDINALITY AS n(number, place) \
+                WHERE old.backfill_state_id = c.backfill_state_id AND old.walk = c.walk \
+                  AND old.stage = c.stage ORDER BY old.chunk_number, n.place) \
+        FROM sums WHERE c.backfill_state_id = sums.backfill_state_id \
+          AND c.chunk_number = sums.last_number) \
+    DELETE FROM backfill_chunks c USING old, sums \
+    WHERE c.id = old.id AND sums.backfill_state_id = old.backfill_state_id \
+      AND sums.walk = old.walk AND sums.stage = old.stage \
+      AND old.chunk_number < sums.last_number";
+
+async fn remove_failures(tx: &mut Tx, days: i32) -> Result<i64, Error> {
+    let query = tx
+        .query(
+            "-- remove_failed_chunks\n\
+             DELETE FROM backfill_chunks WHERE status IN ('failed', 'skipped') \
+               AND started_at < now() - make_interval(days => $1::integer)",
+        )
+        .bind(days);
+    tx.execute(query).await
+}
