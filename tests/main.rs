@@ -3,4 +3,7 @@
 
 mod api;
 mod documents;
+mod support;
 mod tidy;
+mod walk;
+mod windows;

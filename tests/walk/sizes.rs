@@ -1,0 +1,107 @@
+//! From no pull request to a thousand, from no comment to thousands of commits.
+
+use backfill_api::RepositoryBackfill;
+use serde_json::json;
+
+use crate::support::objects::{condition, message, status};
+use crate::support::oracle::{ALL_PARTS, Oracle};
+use crate::support::rows::number;
+use crate::support::world::thread;
+use crate::support::{Setup, Trial, World, reason};
+
+#[tokio::test]
+async fn none_one_and_the_edges_of_a_page_are_stored_whole() {
+    let counts = [1, 24, 25, 26];
+    let name = |count: i64| format!("acme/has-{count}");
+    let first = World::empty("acme/has-none");
+    let world = counts.iter().fold(first, |all, count| all.and(&World::of(&name(*count), *count)));
+    let trial = Trial::start(world).await;
+    let none = json!({"repository": "acme/has-none", "chunk": pages_of_25()});
+    trial.apply("none", none).await;
+    for count in counts {
+        let spec = json!({"repository": name(count), "chunk": pages_of_25()});
+        trial.apply(&format!("has-{count}"), spec).await;
+    }
+    for count in counts {
+        let object = trial.succeeded(&format!("has-{count}")).await;
+        assert_eq!(reason(&object), "Verified");
+        let status = status(&object);
+        let figures = (status.processed_pull_requests, status.stored_pull_requests);
+        assert_eq!(figures, (Some(count), Some(count)));
+        assert_eq!(status.chunks_completed, Some((count + 24) / 25), "pages of {count}");
+        assert_eq!(Oracle::of(&name(count)).check(&trial).await, usize::try_from(count).unwrap());
+    }
+    let empty = trial.succeeded("none").await;
+    assert_eq!((reason(&empty), condition(&empty, "Ready")), ("RepositoryEmpty", Some("True")));
+    assert_eq!(status(&empty).expected_pull_requests, Some(0));
+    let states = "SELECT count(*) FROM progressive_backfill_state";
+    assert_eq!(number(&trial.rows, states).await, 4, "an empty repository leaves no state row");
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn lists_far_longer_than_a_page_are_stored_to_their_end() {
+    let threads = [(10_000, 160), (20_000, 1), (30_000, 279)];
+    let comments: Vec<_> = threads.iter().flat_map(|(id, n)| thread(*id, *n)).collect();
+    let commits: Vec<_> = (0..3_000).map(|n| json!({"message": format!("Commit {n}")})).collect();
+    let world = World::of("acme/long", 3)
+        .pull(4, json!({"reviewComments": comments}))
+        .pull(5, json!({"commits": commits}));
+    let trial = Trial::start(world).await;
+    trial.apply("long", json!({"repository": "acme/long", "include": ALL_PARTS})).await;
+    assert_eq!(reason(&trial.succeeded("long").await), "Verified");
+    Oracle::of("acme/long").parts(&ALL_PARTS).check(&trial).await;
+    let answers = "SELECT count(*) FROM comments WHERE comment_type = 'review_comment' \
+                   AND in_reply_to_id IS NOT NULL";
+    assert_eq!(number(&trial.rows, answers).await, 438);
+    assert_eq!(number(&trial.rows, "SELECT count(*) FROM pull_request_commits").await, 3_004);
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_made_up_history_is_stored_with_everything_on_it() {
+    let trial = Trial::start(Setup::synthetic("acme/made=150:7")).await;
+    trial.apply("made", json!({"repository": "acme/made", "include": ALL_PARTS})).await;
+    trial.succeeded("made").await;
+    assert_eq!(Oracle::of("acme/made").parts(&ALL_PARTS).check(&trial).await, 150);
+    trial.finish().await;
+}
+
+/// Pages of exactly 25.
+fn pages_of_25() -> serde_json::Value {
+    json!({"size": 25, "minSize": 25, "maxSize": 25})
+}
+
+#[tokio::test]
+async fn a_thousand_pull_requests_take_two_requests_a_page_and_few_more() {
+    let mut setup = Setup::synthetic("acme/thousand=1000:3");
+    let real = testbed::clone::root().unwrap().join("../shared/data/tls13-spec.world.ndjson.gz");
+    let there = real.is_file();
+    setup.files.extend(there.then_some(real));
+    let trial = Trial::start(setup).await;
+    trial.apply("made", json!({"repository": "acme/thousand", "chunk": pages_of_25()})).await;
+    let object: RepositoryBackfill = trial.succeeded("made").await;
+    assert_eq!(message(&object), "1000 stored, as many as GitHub counts");
+    let counts = trial.counts().await;
+    let requests = counts["requests"].as_u64().unwrap();
+    // Each of the 40 pages has threads, which are read in a request of their own.
+    assert!(requests <= 88, "{requests} requests: {}", counts["by_operation"]);
+    let own = "SELECT sum(api_calls_made) FROM backfill_chunks";
+    let own = number(&trial.rows, own).await;
+    assert!(own <= i64::try_from(requests).unwrap(), "{own} counted, {requests} sent");
+    let points = number(&trial.rows, "SELECT sum(points) FROM backfill_chunks").await;
+    let charged = counts["points"].as_i64().unwrap();
+    assert!((charged - 10..=charged).contains(&points), "{points} counted, {charged} charged");
+    assert_eq!(Oracle::of("acme/thousand").check(&trial).await, 1_000);
+    if there {
+        // Where a real history lies beside the clone it is stored as well.
+        trial.standin.reset_requests().await.unwrap();
+        let spec = json!({"repository": "tlswg/tls13-spec", "chunk": pages_of_25()});
+        trial.apply("real", spec).await;
+        trial.succeeded("real").await;
+        assert_eq!(Oracle::of("tlswg/tls13-spec").check(&trial).await, 998);
+        let requests = trial.counts().await["requests"].as_u64().unwrap();
+        assert!(requests <= 80, "{requests} requests for a real history of 998");
+    }
+    trial.finish().await;
+}
