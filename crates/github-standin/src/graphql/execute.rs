@@ -54,7 +54,7 @@ pub struct Blast {
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// The `data` object as JSON.
-    pub data: String,
+    pub written: String,
     /// What failed.
     pub failures: Vec<Failure>,
     /// Numbers of pull requests of which more than index fields were read.
@@ -71,13 +71,13 @@ const INDEX_FIELDS: &[&str] =
 pub fn execute<'w, 'p>(scene: &Scene<'w>, fields: impl Iterator<Item = &'p Field>) -> Outcome {
     let mut run = Run { scene, outcome: Outcome::default(), path: Vec::new() };
     let mut nulled = false;
-    run.outcome.data.push('{');
+    run.outcome.written.push('{');
     for (place, field) in fields.enumerate() {
         nulled |= !run.field(place, field, "Query", |run| resolve::query(run.scene, field));
     }
-    run.outcome.data.push('}');
+    run.outcome.written.push('}');
     if nulled {
-        run.outcome.data = "null".into();
+        run.outcome.written = "null".into();
     }
     run.outcome
 }
@@ -104,25 +104,25 @@ impl<'w, 'p> Run<'_, 'w, 'p> {
         answer: impl FnOnce(&mut Self) -> Answer<'w>,
     ) -> bool {
         if place > 0 {
-            self.outcome.data.push(',');
+            self.outcome.written.push(',');
         }
-        push_text(&mut self.outcome.data, &field.key);
-        self.outcome.data.push(':');
+        push_text(&mut self.outcome.written, &field.key);
+        self.outcome.written.push(':');
         self.path.push(PathPart::Key(&field.key));
         let answer =
             if field.name == "__typename" { Answer::text(type_name) } else { answer(self) };
-        let start = self.outcome.data.len();
+        let start = self.outcome.written.len();
         let written = self.value(field, answer);
         self.path.pop();
         if !written {
-            self.outcome.data.truncate(start);
-            self.outcome.data.push_str("null");
+            self.outcome.written.truncate(start);
+            self.outcome.written.push_str("null");
         }
         written || field.nullable
     }
 
     fn value(&mut self, field: &'p Field, answer: Answer<'w>) -> bool {
-        let out = &mut self.outcome.data;
+        let out = &mut self.outcome.written;
         match answer {
             Answer::Null => out.push_str("null"),
             Answer::Bool(truth) => out.push_str(if truth { "true" } else { "false" }),
@@ -150,13 +150,13 @@ impl<'w, 'p> Run<'_, 'w, 'p> {
         field: &'p Field,
         list: impl Iterator<Item = Option<Result<Object<'w>, Failure>>>,
     ) {
-        self.outcome.data.push('[');
+        self.outcome.written.push('[');
         for (place, one) in list.enumerate() {
             if place > 0 {
-                self.outcome.data.push(',');
+                self.outcome.written.push(',');
             }
             self.path.push(PathPart::Place(place));
-            let start = self.outcome.data.len();
+            let start = self.outcome.written.len();
             let written = match one {
                 None => false,
                 Some(Ok(object)) => self.object(field, &object),
@@ -167,16 +167,16 @@ impl<'w, 'p> Run<'_, 'w, 'p> {
             };
             self.path.pop();
             if !written {
-                self.outcome.data.truncate(start);
-                self.outcome.data.push_str("null");
+                self.outcome.written.truncate(start);
+                self.outcome.written.push_str("null");
             }
         }
-        self.outcome.data.push(']');
+        self.outcome.written.push(']');
     }
 
     fn object(&mut self, field: &'p Field, object: &Object<'w>) -> bool {
         let Some((type_name, children)) = field.children_of(object.type_name()) else {
-            self.outcome.data.push_str("{}");
+            self.outcome.written.push_str("{}");
             return true;
         };
         if let Object::PullRequest(pull) = object {
@@ -190,7 +190,7 @@ impl<'w, 'p> Run<'_, 'w, 'p> {
             }
         }
         let mut whole = true;
-        self.outcome.data.push('{');
+        self.outcome.written.push('{');
         for (place, child) in children.iter().enumerate() {
             whole &= self.field(place, child, type_name, |run| {
                 if child.name == "pullRequests" {
@@ -199,7 +199,7 @@ impl<'w, 'p> Run<'_, 'w, 'p> {
                 resolve::field(run.scene, object, child)
             });
         }
-        self.outcome.data.push('}');
+        self.outcome.written.push('}');
         whole
     }
 

@@ -89,7 +89,7 @@ pub enum Object<'w> {
     Account(Account),
     Connection(Box<Connection<'w>>),
     Edge(Box<Row<'w>>),
-    PageInfo(PageInfo),
+    PageEnds(PageEnds),
 }
 
 /// A row of a connection: what cursor it has, and the node.
@@ -127,7 +127,7 @@ pub struct Connection<'w> {
 /// `PageInfo`.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "the names are GitHub's own")]
-pub struct PageInfo {
+pub struct PageEnds {
     pub start: Option<String>,
     pub end: Option<String>,
     pub more_before: bool,

@@ -37,14 +37,14 @@ fn typed(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Respo
 }
 
 /// A GraphQL answer.
-pub fn graphql(data: Option<&str>, failures: &[Failure]) -> Response<Body> {
-    json(StatusCode::OK, graphql_body(data, failures))
+pub fn graphql(written: Option<&str>, failures: &[Failure]) -> Response<Body> {
+    json(StatusCode::OK, graphql_body(written, failures))
 }
 
-fn graphql_body(data: Option<&str>, failures: &[Failure]) -> String {
+fn graphql_body(written: Option<&str>, failures: &[Failure]) -> String {
     let mut parts = Vec::new();
-    if let Some(data) = data {
-        parts.push(format!("\"data\":{data}"));
+    if let Some(written) = written {
+        parts.push(format!("\"data\":{written}"));
     }
     if !failures.is_empty() {
         let list = serde_json::to_string(failures).unwrap_or_else(|_| "[]".into());
@@ -114,7 +114,7 @@ fn exhausted_old(user: u64) -> Response<Body> {
 /// What a wrong answer is made from.
 pub struct Spoiled<'a> {
     pub answer: &'a Wrong,
-    pub data: &'a str,
+    pub written: &'a str,
     pub failures: &'a [Failure],
     pub user: u64,
     pub request_id: &'a str,
@@ -155,12 +155,12 @@ pub fn wrong(spoiled: &Spoiled<'_>) -> Response<Body> {
         Wrong::Unauthorized => unauthorized("Bad credentials"),
         Wrong::Html => typed(StatusCode::OK, "text/html", UNICORN),
         Wrong::Huge { bytes } => huge(*bytes),
-        Wrong::Truncate => truncated(graphql_body(Some(spoiled.data), spoiled.failures)),
+        Wrong::Truncate => truncated(graphql_body(Some(spoiled.written), spoiled.failures)),
         Wrong::Slow { .. }
         | Wrong::Reset
         | Wrong::ResourceLimits
         | Wrong::NullNode
-        | Wrong::NotFound => graphql(Some(spoiled.data), spoiled.failures),
+        | Wrong::NotFound => graphql(Some(spoiled.written), spoiled.failures),
     }
 }
 

@@ -26,10 +26,21 @@ use crate::world::Totals;
 /// Lines of a dump that are made at a time.
 const DUMP_PIECE: usize = 64;
 
-/// Which repository a route is about.
+/// What a dump is asked for.
 #[derive(Deserialize)]
 pub struct Which {
     repository: Option<String>,
+    #[serde(default)]
+    kind: Dumped,
+}
+
+/// What a dump shows.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Dumped {
+    #[default]
+    PullRequest,
+    Issue,
 }
 
 fn fine(body: &Value) -> Response<Body> {
@@ -93,8 +104,8 @@ pub async fn change(State(server): State<Arc<Server>>, body: String) -> Response
     fine(&json!({"changed": changed}))
 }
 
-/// `GET /_standin/world?repository=owner/name`: the pull requests as they are now, one world
-/// line each, by database id.
+/// `GET /_standin/world?repository=owner/name[&kind=issue]`: the pull requests (by database id)
+/// or issues (by number) as they are now, one world line each.
 pub async fn dump(State(server): State<Arc<Server>>, Query(which): Query<Which>) -> Response<Body> {
     let Some(name) = which.repository else {
         return answers::bad_request(&json!({"message": "`?repository=owner/name` is missing"}));
@@ -104,17 +115,24 @@ pub async fn dump(State(server): State<Arc<Server>>, Query(which): Query<Which>)
         let Some((_, repository)) = world.repository(&name, true) else {
             return refused(&Error::Absent(format!("repository {name}")));
         };
-        repository.index.all().map(|entry| entry.number).collect()
+        match which.kind {
+            Dumped::PullRequest => repository.index.all().map(|entry| entry.number).collect(),
+            Dumped::Issue => repository.issues.keys().copied().collect(),
+        }
     };
     let pieces: Vec<Vec<u32>> = numbers.chunks(DUMP_PIECE).map(<[u32]>::to_vec).collect();
     let lines = stream::iter(pieces.into_iter().map(move |numbers| {
         let world = server.standin.world.read().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
-        if let Some((_, repository)) = world.repository(&name, true) {
-            for number in numbers {
-                text.extend(world.pull_request_line(repository, number));
-                text.push('\n');
-            }
+        let repository = world.repository(&name, true).map(|(_, repository)| repository);
+        for (repository, number) in
+            repository.into_iter().flat_map(|one| numbers.iter().map(move |number| (one, *number)))
+        {
+            let line = match which.kind {
+                Dumped::PullRequest => world.pull_request_line(repository, number),
+                Dumped::Issue => world.issue_line(repository, number),
+            };
+            text.extend(line.map(|line| line + "\n"));
         }
         Ok::<Bytes, Infallible>(text.into())
     }));

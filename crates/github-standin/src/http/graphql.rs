@@ -97,15 +97,15 @@ async fn admitted(
     }
     let user = viewer(token).database_id;
     let response = match &call.reply {
-        Reply::Answer { data, failures } => answers::graphql(data.as_deref(), failures),
+        Reply::Answer { written, failures } => answers::graphql(written.as_deref(), failures),
         Reply::Exhausted => answers::exhausted(user),
         Reply::Secondary(wait) => answers::secondary(*wait, request_id),
-        Reply::Spoiled { answer, data, failures } => {
+        Reply::Spoiled { answer, written, failures } => {
             if *answer == Wrong::Reset {
                 scissors.cut();
             }
             let now = standin.clock.now();
-            answers::wrong(&Spoiled { answer, data, failures, user, request_id, now })
+            answers::wrong(&Spoiled { answer, written, failures, user, request_id, now })
         }
     };
     (response, Some(call))

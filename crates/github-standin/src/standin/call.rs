@@ -26,13 +26,13 @@ pub struct Query {
 #[derive(Debug)]
 pub enum Reply {
     /// A GraphQL answer: `data` if there is any, and the errors.
-    Answer { data: Option<String>, failures: Vec<Failure> },
+    Answer { written: Option<String>, failures: Vec<Failure> },
     /// Nothing remains of the primary limit.
     Exhausted,
     /// A secondary limit was reached.
     Secondary(Option<Wait>),
     /// The plan spoils the answer that would have been this.
-    Spoiled { answer: Wrong, data: String, failures: Vec<Failure> },
+    Spoiled { answer: Wrong, written: String, failures: Vec<Failure> },
 }
 
 /// One call as the log and the HTTP layer need to know it.

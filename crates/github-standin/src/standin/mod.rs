@@ -102,7 +102,7 @@ impl Standin {
             (None, Err(failures)) => {
                 let message = failures.first().map_or("", |failure| failure.message.as_str());
                 self.note(Sin::InvalidQuery, &call.operation, message);
-                Reply::Answer { data: None, failures }
+                Reply::Answer { written: None, failures }
             }
             (None, Ok(planned)) => self.run(credential, &planned, &mut call),
         };
@@ -116,11 +116,11 @@ impl Standin {
             let budget = lock(&self.gate).primary(credential, now);
             let only = |field: &&Field| field.name == "rateLimit";
             let outcome = self.answer(credential, planned, budget, None, only);
-            return Reply::Answer { data: Some(outcome.data), failures: outcome.failures };
+            return Reply::Answer { written: Some(outcome.written), failures: outcome.failures };
         }
         if let Some(failure) = planned.price.refusal() {
             self.note(Sin::TooManyNodes, &call.operation, failure.message.as_str());
-            return Reply::Answer { data: None, failures: vec![failure] };
+            return Reply::Answer { written: None, failures: vec![failure] };
         }
         let cost = if planned.only_budget() { 0 } else { planned.price.points() };
         let charged = lock(&self.gate).charge(credential, cost, now);
@@ -146,7 +146,7 @@ impl Standin {
             self.count_pages(&call.operation, &outcome.pages);
         }
         match hit {
-            None => Reply::Answer { data: Some(outcome.data), failures: outcome.failures },
+            None => Reply::Answer { written: Some(outcome.written), failures: outcome.failures },
             Some(hit) => self.spoil(credential, planned, budget, hit, outcome, call),
         }
     }

@@ -46,15 +46,15 @@ impl Standin {
             _ => {}
         }
         drop(gate);
-        let (data, failures) = match blast(&hit) {
+        let (written, failures) = match blast(&hit) {
             Some(blast) => {
                 let outcome = self.answer(credential, planned, budget, Some(blast), |_| true);
-                (outcome.data, outcome.failures)
+                (outcome.written, outcome.failures)
             }
             None if hit.answer == Wrong::NotFound => not_found(&planned.fields),
-            None => (outcome.data, outcome.failures),
+            None => (outcome.written, outcome.failures),
         };
-        Reply::Spoiled { answer: hit.answer, data, failures }
+        Reply::Spoiled { answer: hit.answer, written, failures }
     }
 }
 
@@ -79,7 +79,7 @@ fn blast(hit: &Hit) -> Option<Blast> {
 fn not_found(fields: &[Field]) -> (String, Vec<Failure>) {
     let objects = fields.iter().filter(|field| !field.children.is_empty());
     let objects: Vec<&Field> = objects.filter(|field| field.name != "rateLimit").collect();
-    let data: Map<String, Value> =
+    let nulls: Map<String, Value> =
         objects.iter().map(|field| (field.key.clone(), Value::Null)).collect();
     let failures = objects.iter().map(|field| {
         let mut failure = missing(field);
@@ -87,5 +87,5 @@ fn not_found(fields: &[Field]) -> (String, Vec<Failure>) {
         failure.position = Some(field.position);
         failure
     });
-    (Value::from(data).to_string(), failures.collect())
+    (Value::from(nulls).to_string(), failures.collect())
 }

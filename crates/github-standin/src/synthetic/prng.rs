@@ -14,6 +14,12 @@ impl Prng {
         prng
     }
 
+    /// A generator in the state that the algorithm's authors call its seed.
+    #[cfg(test)]
+    pub fn seeded(state: u64) -> Self {
+        Prng(state)
+    }
+
     /// The next 64 bits.
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

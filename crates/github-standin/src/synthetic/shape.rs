@@ -72,7 +72,7 @@ pub fn pull_request(mut prng: Prng, repository: &str, entry: Entry) -> PullReque
 fn counts(prng: &mut Prng) -> Counts {
     let mut counts = Counts {
         reviews: prng.negative_binomial(2.0, 0.6).min(400),
-        review_comments: prng.negative_binomial(4.6, 0.13).min(400),
+        review_comments: prng.negative_binomial(3.2, 0.14).min(400),
         comments: prng.negative_binomial(5.5, 0.7).min(400),
         commits: 1 + prng.negative_binomial(1.7, 0.35).min(200),
         files: 1 + prng.negative_binomial(3.5, 0.5).min(200),

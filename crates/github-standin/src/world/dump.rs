@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::model::PullRequest;
+use super::model::{Issue, PullRequest};
 use super::{Repository, World};
 
 /// How much a repository holds.
@@ -44,12 +44,30 @@ impl World {
         Some(pull)
     }
 
+    /// An issue as a world line, without the line's end; deleted accounts are `null`.
+    pub fn issue_line(&self, repository: &Repository, number: u32) -> Option<String> {
+        let mut issue = Issue::clone(&**repository.issues.get(&number)?);
+        issue.repository.clone_from(&repository.facts.name_with_owner);
+        let actors = issue.comments.iter_mut().map(|comment| &mut comment.author);
+        for actor in actors.chain([&mut issue.author]) {
+            if self.living(actor.as_ref()).is_none() {
+                *actor = None;
+            }
+        }
+        issue.assignees.retain(|account| self.living(Some(account)).is_some());
+        line("issue", &issue)
+    }
+
     /// A pull request as a world line, without the line's end.
     pub fn pull_request_line(&self, repository: &Repository, number: u32) -> Option<String> {
         let pull = self.pull_request_now(repository, number)?;
-        let json = serde_json::to_string(&pull).ok()?;
-        Some(format!("{{\"kind\":\"pullRequest\",{}", json.strip_prefix('{')?))
+        line("pullRequest", &pull)
     }
+}
+
+fn line(kind: &str, record: &impl Serialize) -> Option<String> {
+    let json = serde_json::to_string(record).ok()?;
+    Some(format!("{{\"kind\":\"{kind}\",{}", json.strip_prefix('{')?))
 }
 
 impl Repository {

@@ -11,7 +11,7 @@ fn read(running: &Running, number: u32) -> Value {
          comments(first: 9) {{ nodes {{ id body author {{ login }} }} }} \
          reviewThreads(first: 9) {{ totalCount }} }} }} }}"
     );
-    running.query(&query).data()["repository"]["pullRequest"].clone()
+    running.query(&query).good()["repository"]["pullRequest"].clone()
 }
 
 fn done(running: &Running, change: &Value) {
@@ -47,7 +47,7 @@ fn an_update_moves_the_row() {
     let first = "{ repository(owner: \"o\", name: \"r\") { pullRequests(first: 1,
         orderBy: {field: UPDATED_AT, direction: DESC}) { nodes { number } } } }";
     let newest =
-        || running.query(first).data()["repository"]["pullRequests"]["nodes"][0]["number"].clone();
+        || running.query(first).good()["repository"]["pullRequests"]["nodes"][0]["number"].clone();
     assert_eq!(newest(), 3);
     done(&running, &json!({"kind": "comment", "repository": "o/r", "number": 1, "body": "hi"}));
     assert_eq!(newest(), 1);
@@ -73,7 +73,7 @@ fn comments_reviews_and_threads_are_added_and_can_be_found() {
     assert_eq!((&comment["body"], &comment["author"]["login"]), (&json!("one"), &json!("w")));
     assert_eq!(now["reviewThreads"]["totalCount"], 1);
     let query = "query($id: ID!) { node(id: $id) { ... on IssueComment { body } } }";
-    let node = running.call("t", query, &json!({"id": comment["id"]})).data();
+    let node = running.call("t", query, &json!({"id": comment["id"]})).good();
     assert_eq!(node["node"]["body"], "one");
     let totals = running.get("/_standin/totals").json();
     assert_eq!(totals["o/r"]["comments"], 1);
@@ -93,15 +93,15 @@ fn a_renamed_repository_is_followed_until_its_name_is_taken() {
              {{ nameWithOwner pullRequests {{ totalCount }} }} }}"
         ))
     };
-    assert_eq!(ask("r", true).data()["repository"]["nameWithOwner"], "o/new");
-    assert_eq!(ask("new", false).data()["repository"]["pullRequests"]["totalCount"], 1);
+    assert_eq!(ask("r", true).good()["repository"]["nameWithOwner"], "o/new");
+    assert_eq!(ask("new", false).good()["repository"]["pullRequests"]["totalCount"], 1);
     assert_eq!(ask("r", false).error()["type"], "NOT_FOUND");
     done(
         &running,
         &json!({"kind": "repository", "nameWithOwner": "o/r", "databaseId": 5,
         "createdAt": "2021-01-01T00:00:00Z"}),
     );
-    assert_eq!(ask("r", true).data()["repository"]["pullRequests"]["totalCount"], 0);
+    assert_eq!(ask("r", true).good()["repository"]["pullRequests"]["totalCount"], 0);
     done(&running, &json!({"kind": "delete", "repository": "o/r"}));
     assert_eq!(ask("r", true).error()["type"], "NOT_FOUND");
 }
@@ -160,4 +160,29 @@ fn a_made_world_can_be_changed_like_any_other() {
     for field in ["id", "body", "comments", "reviewComments", "files", "createdAt"] {
         assert_eq!(now[field], first[field], "{field}");
     }
+}
+
+#[test]
+fn issues_change_and_are_shown_too() {
+    let running = start(world(&[]));
+    done(
+        &running,
+        &json!({"kind": "issue", "repository": "o/r", "number": 4, "title": "t",
+        "body": "a\u{0}b", "author": {"__typename": "User", "login": "w"}}),
+    );
+    done(&running, &json!({"kind": "comment", "repository": "o/r", "number": 4, "body": "c"}));
+    done(&running, &json!({"kind": "issue", "repository": "o/r", "number": 4, "state": "CLOSED"}));
+    done(&running, &json!({"kind": "ghost", "login": "w"}));
+    let text = running.get("/_standin/world?repository=o/r&kind=issue").body;
+    let line: Value = serde_json::from_str(text.trim()).unwrap();
+    assert_eq!((&line["kind"], &line["state"]), (&json!("issue"), &json!("CLOSED")));
+    assert_eq!((&line["body"], &line["author"]), (&json!("a\u{0}b"), &Value::Null));
+    let query = "{ repository(owner: \"o\", name: \"r\") { issues(first: 1, states: [CLOSED],
+        orderBy: {field: UPDATED_AT, direction: DESC}) { nodes { title closed
+        comments(first: 1) { nodes { body } } } } } }";
+    assert_eq!(
+        running.query(query).good()["repository"]["issues"]["nodes"],
+        json!([{"title": "t", "closed": true, "comments": {"nodes": [{"body": "c"}]}}])
+    );
+    assert_eq!(running.get("/_standin/totals").json()["o/r"]["issueComments"], 1);
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use github_standin::clock::Clock;
 use github_standin::gate::Limits;
@@ -38,7 +38,7 @@ impl Answer {
     }
 
     /// The data, after a check that nothing failed.
-    pub fn data(&self) -> Value {
+    pub fn good(&self) -> Value {
         let json = self.json();
         assert_eq!(json.get("errors"), None, "{json}");
         json["data"].clone()
@@ -186,4 +186,13 @@ fn unchunked(mut rest: &str) -> String {
         }
     }
     body
+}
+
+/// Asks again until it holds.
+pub fn eventually(what: &str, check: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !check() {
+        assert!(start.elapsed() < Duration::from_secs(20), "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -46,7 +46,7 @@ fn only_configured_tokens_are_good() {
 #[test]
 fn a_token_is_an_identity() {
     let running = start(world(&[]));
-    let who = |token| running.call(token, "{ viewer { login databaseId } }", &json!({})).data();
+    let who = |token| running.call(token, "{ viewer { login databaseId } }", &json!({})).good();
     assert_eq!(who("a"), who("a"));
     assert_ne!(who("a"), who("b"));
 }
@@ -147,7 +147,7 @@ fn page_sizes_are_checked_where_the_page_is_cut() {
     }
     assert_eq!(running.violations(), ["page_size"; 5]);
     let counted = "{ repository(owner: \"o\", name: \"r\") { issues { totalCount } } }";
-    assert_eq!(running.query(counted).data()["repository"]["issues"]["totalCount"], 0);
+    assert_eq!(running.query(counted).good()["repository"]["issues"]["totalCount"], 0);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn nodes_takes_a_hundred_ids_and_says_which_are_missing() {
     let ids = running.query(
         "{ repository(owner: \"o\", name: \"r\") { pullRequests(first: 2) { nodes { id } } } }",
     );
-    let id = |n: usize| ids.data()["repository"]["pullRequests"]["nodes"][n]["id"].clone();
+    let id = |n: usize| ids.good()["repository"]["pullRequests"]["nodes"][n]["id"].clone();
     let query = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on PullRequest { number } } }";
     let answer = running.call("t", query, &json!({"ids": [id(1), "none", id(0)]}));
     assert_eq!(answer.json()["data"], json!({"nodes": [{"number": 8}, null, {"number": 7}]}));
@@ -172,7 +172,7 @@ fn nodes_takes_a_hundred_ids_and_says_which_are_missing() {
     );
     let two = "query($ids: [ID!]!) { a: nodes(ids: $ids) { id } b: nodes(ids: $ids) { id } }";
     let ids: Vec<Value> = vec![id(0); 99];
-    assert_eq!(running.call("t", two, &json!({"ids": ids})).data()["b"][98]["id"], id(0));
+    assert_eq!(running.call("t", two, &json!({"ids": ids})).good()["b"][98]["id"], id(0));
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn introspection_and_typename_are_answered() {
     let answer = running
         .query("{ __typename __schema { queryType { name } } __type(name: \"Label\") { kind } }");
     assert_eq!(
-        answer.data(),
+        answer.good(),
         json!({"__typename": "Query", "__schema": {"queryType": {"name": "Query"}},
                "__type": {"kind": "OBJECT"}})
     );

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Running, credentials, parse, pull, start, world};
+use crate::client::{Answer, Running, credentials, eventually, parse, pull, start, world};
 
 const HEAVY: &str = "query Heavy($first: Int = 3) { repository(owner: \"o\", name: \"r\") {
     pullRequests(first: $first) { nodes { number title } } } }";
@@ -56,7 +56,7 @@ fn a_reset_sends_nothing_at_all() {
     let error = running.raw(&head, &body).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     assert_eq!(running.counted()["by_status"], json!({"reset": 1}));
-    running.query(HEAVY).data();
+    running.query(HEAVY).good();
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_slow_answer_is_late_and_right() {
     let running = three();
     running.plan(&json!([{"answer": "slow:0.3"}]));
     let start = Instant::now();
-    running.query(HEAVY).data();
+    running.query(HEAVY).good();
     assert!(start.elapsed().as_secs_f64() >= 0.3);
     assert_eq!(running.counted()["pages_by_cursor"]["o/r Heavy null"], 1);
 }
@@ -140,8 +140,7 @@ fn both_rate_limit_forms_really_end_the_window() {
         assert_eq!(answer.number("x-ratelimit-remaining"), 0);
         assert!(answer.number("x-ratelimit-reset") > 0);
         assert_eq!(running.query(HEAVY).error()["type"], "RATE_LIMIT");
-        std::thread::sleep(std::time::Duration::from_secs(3));
-        running.query(HEAVY).data();
+        eventually("a fresh window", || running.query(HEAVY).json().get("errors").is_none());
     }
 }
 
@@ -153,8 +152,7 @@ fn secondary_limits_with_and_without_retry_after() {
     assert_eq!((told.status, told.number("retry-after")), (403, 1));
     assert!(told.number("x-ratelimit-remaining") > 0);
     assert_eq!(running.query(HEAVY).status, 403, "it holds until then");
-    std::thread::sleep(std::time::Duration::from_millis(1_100));
-    running.query(HEAVY).data();
+    eventually("the wait is over", || running.query(HEAVY).status == 200);
     let silent = spoiled("secondary-no-retry-after");
     assert_eq!((silent.status, silent.header("retry-after")), (403, None));
     assert_eq!(spoiled("secondary").number("retry-after"), 5);
@@ -182,7 +180,7 @@ fn credentials_that_end_repositories_that_go_and_pages_that_are_html() {
 fn a_number_matches_heavy_reads_only() {
     let running = three();
     running.plan(&json!([{"match": {"number": 2}, "answer": "502-json"}]));
-    running.query(LIGHT).data();
+    running.query(LIGHT).good();
     assert_eq!(running.query(HEAVY).status, 502);
     let without = running.call("t", HEAVY, &json!({"first": 1}));
     assert_eq!(without.status, 200);
@@ -207,7 +205,7 @@ fn the_other_matches_hold_together() {
     rule(json!({"credential": "other"}));
     assert_eq!(size(1), 200);
     assert_eq!(running.call("other", HEAVY, &json!({})).status, 504);
-    let ids = running.query("{ repository(owner: \"o\", name: \"r\") { id } }").data();
+    let ids = running.query("{ repository(owner: \"o\", name: \"r\") { id } }").good();
     let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
     rule(json!({"first_over": 2}));
     let many = |count: usize| {

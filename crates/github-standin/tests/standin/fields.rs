@@ -24,7 +24,7 @@ fn what_a_world_leaves_out_is_derived_and_can_be_found_again() {
                pullRequestReview {{ id }} replyTo {{ id }} }} }} }} }} }}
            issue(number: 3) {{ id comments(first: 1) {{ nodes {{ id body }} }} }} }} }}"
     ));
-    let repository = &answer.data()["repository"];
+    let repository = &answer.good()["repository"];
     let pull = &repository["pullRequest"];
     assert_eq!(pull["fullDatabaseId"], "77000007");
     assert_eq!(pull["databaseId"], 77_000_007);
@@ -47,7 +47,7 @@ fn what_a_world_leaves_out_is_derived_and_can_be_found_again() {
     for (id, kind, prefix) in ids {
         assert!(id.as_str().unwrap().starts_with(prefix), "{id}");
         let query = "query($id: ID!) { node(id: $id) { __typename id } }";
-        let node = running.call("t", query, &json!({"id": id})).data()["node"].clone();
+        let node = running.call("t", query, &json!({"id": id})).good()["node"].clone();
         assert_eq!(node, json!({"__typename": kind, "id": id}));
     }
 }
@@ -66,15 +66,15 @@ fn threads_follow_replies_and_reviews_list_their_own_comments() {
         {"fullDatabaseId": "15", "review": "50", "path": "c", "replyTo": "99", "createdAt": at(5)},
     ]);
     let running = start(world(&[line]));
-    let data = running
+    let good = running
         .query(&format!(
             "{{ {O_R} {{ pullRequest(number: 1) {{
               reviewThreads(first: 9) {{ totalCount nodes {{ isResolved isOutdated path line diffSide
                 comments(first: 9) {{ nodes {{ fullDatabaseId replyTo {{ fullDatabaseId }} }} }} }} }}
               reviews(first: 9) {{ nodes {{ comments(first: 9) {{ totalCount }} }} }} }} }} }}"
         ))
-        .data();
-    let pull = &data["repository"]["pullRequest"];
+        .good();
+    let pull = &good["repository"]["pullRequest"];
     let threads = pull["reviewThreads"]["nodes"].as_array().unwrap();
     let ids = |thread: &Value| -> Vec<String> {
         let nodes = thread["comments"]["nodes"].as_array().unwrap();
@@ -114,7 +114,7 @@ fn ids_beyond_31_bits_have_no_database_id() {
     let running = start(world(&[line]));
     let query = format!("{{ {O_R} {{ pullRequest(number: 1) {{ databaseId fullDatabaseId }} }} }}");
     let expected = json!({"databaseId": null, "fullDatabaseId": "2362920014"});
-    assert_eq!(running.query(&query).data()["repository"]["pullRequest"], expected);
+    assert_eq!(running.query(&query).good()["repository"]["pullRequest"], expected);
 }
 
 #[test]
@@ -135,8 +135,8 @@ fn the_query_language_is_whole() {
             "t": "Pull 1", "title": 1}},
         "again": {"name": "r"},
     });
-    assert_eq!(running.call("t", query, &json!({"n": 1})).data(), expected);
-    let with = running.call("t", query, &json!({"n": 1, "with": true})).data();
+    assert_eq!(running.call("t", query, &json!({"n": 1})).good(), expected);
+    let with = running.call("t", query, &json!({"n": 1, "with": true})).good();
     assert_eq!(with["one"]["p"]["body"], "b");
     assert_eq!(with["one"]["p"].get("t"), None);
     assert!(with["again"]["id"].is_string());
@@ -151,5 +151,5 @@ fn an_empty_repository_has_no_branch() {
         pullRequests(first: 1) { totalCount nodes { id } pageInfo { endCursor } } } }";
     let expected = json!({"isEmpty": true, "defaultBranchRef": null, "pullRequests":
         {"totalCount": 0, "nodes": [], "pageInfo": {"endCursor": null}}});
-    assert_eq!(running.query(query).data()["repository"], expected);
+    assert_eq!(running.query(query).good()["repository"], expected);
 }

@@ -1,11 +1,9 @@
 //! Points, windows, secondary limits, and who sinned against them.
 
-use std::time::{Duration, Instant};
-
 use github_standin::gate::Limits;
 use serde_json::{Value, json};
 
-use crate::client::{Running, credentials, pull, start, start_with, world};
+use crate::client::{Running, credentials, eventually, pull, start, start_with, world};
 
 const ONE_POINT: &str = "{ viewer { login } }";
 /// 1 + 100 + 100 requests: two points.
@@ -17,20 +15,12 @@ fn strict(limits: &Limits) -> Limits {
     Limits { grace_seconds: 0.0, ..limits.clone() }
 }
 
-fn eventually(what: &str, check: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !check() {
-        assert!(start.elapsed() < Duration::from_secs(20), "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn every_answer_shows_the_budget_and_the_object_agrees() {
     let running = start(world(&[pull(1, 0)]));
     assert_eq!(running.query(ONE_POINT).number("x-ratelimit-remaining"), 4_999);
     let answer = running.query(TWO_POINTS);
-    let shown = &answer.data()["rateLimit"];
+    let shown = &answer.good()["rateLimit"];
     assert_eq!(shown["cost"], 2);
     assert_eq!(shown["nodeCount"], 300);
     assert_eq!((&shown["limit"], &shown["used"]), (&json!(5_000), &json!(3)));
@@ -59,14 +49,14 @@ fn a_dry_run_prices_and_answers_nothing_else() {
     let running = start(world(&[pull(1, 0)]));
     let dry = TWO_POINTS.replace("rateLimit {", "rateLimit(dryRun: true) {");
     let answer = running.query(&dry);
-    let data = answer.data();
-    assert_eq!(data.as_object().unwrap().len(), 1);
-    assert_eq!(data["rateLimit"]["cost"], 2);
-    assert_eq!(data["rateLimit"]["remaining"], 5_000);
+    let good = answer.good();
+    assert_eq!(good.as_object().unwrap().len(), 1);
+    assert_eq!(good["rateLimit"]["cost"], 2);
+    assert_eq!(good["rateLimit"]["remaining"], 5_000);
     assert_eq!(answer.number("x-ratelimit-used"), 0);
     let unchecked = "{ rateLimit(dryRun: true) { cost nodeCount }
         repository(owner: \"o\", name: \"r\") { issues(first: 1000) { nodes { id } } } }";
-    assert_eq!(running.query(unchecked).data()["rateLimit"]["nodeCount"], 1_000);
+    assert_eq!(running.query(unchecked).good()["rateLimit"]["nodeCount"], 1_000);
     assert_eq!(running.violations(), [""; 0]);
     assert_eq!(running.query("{ rateLimit { cost remaining } }").number("x-ratelimit-used"), 0);
 }
@@ -94,7 +84,7 @@ fn spent(window_seconds: f64) -> Running {
 fn the_last_good_answer_shows_nothing_left_and_going_on_is_a_violation() {
     let running = spent(3_600.0);
     let last = running.query(TWO_POINTS);
-    assert_eq!(last.data()["rateLimit"]["remaining"], 0);
+    assert_eq!(last.good()["rateLimit"]["remaining"], 0);
     assert_eq!(last.number("x-ratelimit-remaining"), 0);
     assert_eq!(running.violations(), [""; 0]);
     let refused = running.query(ONE_POINT);

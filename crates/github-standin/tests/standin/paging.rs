@@ -26,7 +26,7 @@ fn seven() -> Running {
 }
 
 fn page(running: &Running, variables: &Value) -> Value {
-    running.call("t", PAGE, variables).data()["repository"]["pullRequests"].clone()
+    running.call("t", PAGE, variables).good()["repository"]["pullRequests"].clone()
 }
 
 fn numbers(page: &Value) -> Vec<u64> {
@@ -39,18 +39,18 @@ fn forward(running: &Running, by: &Value, size: usize) -> Vec<u64> {
     let (mut all, mut after) = (Vec::new(), Value::Null);
     loop {
         let page = page(running, &json!({"first": size, "after": after, "by": by}));
-        let info = &page["pageInfo"];
+        let ends = &page["pageInfo"];
         let edges = page["edges"].as_array().unwrap();
-        assert_eq!(info["hasPreviousPage"], !all.is_empty());
-        assert_eq!(info["startCursor"], edges[0]["cursor"]);
-        assert_eq!(info["endCursor"], edges[edges.len() - 1]["cursor"]);
+        assert_eq!(ends["hasPreviousPage"], !all.is_empty());
+        assert_eq!(ends["startCursor"], edges[0]["cursor"]);
+        assert_eq!(ends["endCursor"], edges[edges.len() - 1]["cursor"]);
         assert!(edges.iter().zip(page["nodes"].as_array().unwrap()).all(|(e, n)| e["node"] == *n));
         all.extend(numbers(&page));
-        if info["hasNextPage"] == false {
+        if ends["hasNextPage"] == false {
             return all;
         }
         assert_eq!(edges.len(), size);
-        after = info["endCursor"].clone();
+        after = ends["endCursor"].clone();
     }
 }
 
@@ -203,5 +203,5 @@ fn inner(running: &Running, connection: &str, field: &str, arguments: &str) -> V
          page: {connection}({arguments}) {{ totalCount nodes {{ {field} }} \
          pageInfo {{ startCursor endCursor hasNextPage hasPreviousPage }} }} }} }} }}"
     );
-    running.query(&query).data()["repository"]["pullRequest"]["page"].clone()
+    running.query(&query).good()["repository"]["pullRequest"]["page"].clone()
 }

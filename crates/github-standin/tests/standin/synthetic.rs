@@ -44,7 +44,7 @@ fn pages_and_dump_agree() {
           commits(first: 1) { totalCount } files { totalCount } } } } }";
     let (mut rows, mut after) = (Vec::new(), Value::Null);
     loop {
-        let answer = running.call("t", query, &json!({"after": after})).data();
+        let answer = running.call("t", query, &json!({"after": after})).good();
         let page = &answer["repository"]["pullRequests"];
         assert_eq!(page["totalCount"], 130);
         rows.extend(page["nodes"].as_array().unwrap().clone());
@@ -99,13 +99,13 @@ fn made_nodes_are_found_by_id() {
     let query = "{ repository(owner: \"big\", name: \"one\") { pullRequests(first: 60) { nodes { id
         number reviews(first: 2) { nodes { id } } comments(first: 2) { nodes { id } }
         reviewThreads(first: 2) { nodes { id comments(first: 2) { nodes { id } } } } } } } }";
-    let answer = running.query(query).data();
+    let answer = running.query(query).good();
     let mut ids = Vec::new();
     collect_ids(&answer, &mut ids);
     assert!(ids.len() > 150, "{}", ids.len());
     for ids in ids.chunks(100) {
         let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
-        let found = running.call("t", query, &json!({"ids": ids})).data();
+        let found = running.call("t", query, &json!({"ids": ids})).good();
         let back: Vec<&Value> =
             found["nodes"].as_array().unwrap().iter().map(|node| &node["id"]).collect();
         assert_eq!(back, ids.iter().collect::<Vec<_>>());

@@ -3,7 +3,7 @@
 //! This file must not know what is listed.
 
 use super::super::cursor::Form;
-use super::super::object::{Answer, Connection, Object, PageInfo, Row};
+use super::super::object::{Answer, Connection, Object, PageEnds, Row};
 use super::super::paging::Paging;
 use super::super::plan::Field;
 use super::unknown;
@@ -49,7 +49,7 @@ pub fn connection<'w>(page: &Connection<'w>, field: &Field) -> Answer<'w> {
         "edges" => Answer::List(
             page.rows.iter().map(|row| Some(Object::Edge(Box::new(row.clone())))).collect(),
         ),
-        "pageInfo" => Answer::Object(Object::PageInfo(PageInfo {
+        "pageInfo" => Answer::Object(Object::PageEnds(PageEnds {
             start: page.rows.first().map(Row::cursor),
             end: page.rows.last().map(Row::cursor),
             more_before: page.more_before,
@@ -67,7 +67,7 @@ pub fn edge<'w>(row: &Row<'w>, field: &Field) -> Answer<'w> {
     }
 }
 
-pub fn page_info<'w>(facts: &PageInfo, field: &Field) -> Answer<'w> {
+pub fn page_ends<'w>(facts: &PageEnds, field: &Field) -> Answer<'w> {
     match field.name.as_str() {
         "startCursor" => Answer::texts(facts.start.as_ref()),
         "endCursor" => Answer::texts(facts.end.as_ref()),

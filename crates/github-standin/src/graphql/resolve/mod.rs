@@ -48,7 +48,7 @@ pub fn field<'w>(scene: &Scene<'w>, object: &Object<'w>, field: &Field) -> Answe
         Object::Account(account) => account::account(account, field),
         Object::Connection(page) => connection::connection(page, field),
         Object::Edge(row) => connection::edge(row, field),
-        Object::PageInfo(facts) => connection::page_info(facts, field),
+        Object::PageEnds(facts) => connection::page_ends(facts, field),
     }
 }
 
