@@ -1,5 +1,7 @@
 //! The command line of the testbed; `make` calls it. Must hold no logic of its own.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use nix::sys::signal::Signal;
 use testbed::demo::{DemoArgs, demo};
@@ -56,8 +58,18 @@ enum Command {
     },
 }
 
-fn main() -> anyhow::Result<()> {
-    match Args::parse().command {
+fn main() -> ExitCode {
+    match run(Args::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Child(args) => match trampoline::become_program(&args)? {},
         Command::Guard { pid, signal } => adopt::stand_guard(pid, signal),
         Command::Supervise(args) => block_on(supervise(&args)),

@@ -17,6 +17,9 @@ pub const STANDIN: &str = "github-standin";
 /// A world of 100,000 pull requests takes a while to make.
 const START_LIMIT: Duration = Duration::from_mins(1);
 
+/// Counting a large world takes as long as making it.
+pub const PAGE_LIMIT: Duration = Duration::from_mins(2);
+
 /// What a stand-in serves and how it behaves.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct StandInArgs {
@@ -170,6 +173,6 @@ impl Drop for StandIn {
 /// One of the stand-in's own pages, `/_standin/PAGE`, as JSON.
 pub async fn get(http: &reqwest::Client, url: &str, page: &str) -> anyhow::Result<Value> {
     let url = format!("{url}/_standin/{page}");
-    let answer = http.get(&url).send().await?.error_for_status()?;
+    let answer = http.get(&url).timeout(PAGE_LIMIT).send().await?.error_for_status()?;
     answer.json().await.with_context(|| format!("reading {url}"))
 }
