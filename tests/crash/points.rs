@@ -1,0 +1,156 @@
+//! A kill at the k-th request, COMMIT or write, for every k there is in a walk of three chunks.
+//! Must not know which k is what.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt, stream};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use testbed::Cluster;
+use testbed::proxy::{Tripwire, When};
+use tokio::sync::OnceCell;
+
+use super::{NAME, assert_ledger, assert_pages, spec, world};
+use crate::support::dump::{assert_equal, history};
+use crate::support::ground::Proxies;
+use crate::support::{Ground, LIMIT, Setup, Trial};
+
+/// Operators under test at the same time: what two cores can carry.
+const AT_ONCE: usize = 4;
+/// How long one point may take on a busy machine.
+const POINT_LIMIT: Duration = Duration::from_mins(3);
+
+/// Which of the operator's servers.
+#[derive(Clone, Copy, Debug)]
+enum Server {
+    GitHub,
+    Postgres,
+    Kubernetes,
+}
+
+impl Server {
+    fn wire(self, proxies: &Proxies) -> &Tripwire {
+        match self {
+            Self::GitHub => proxies.github.wire(),
+            Self::Postgres => proxies.postgres.wire(),
+            Self::Kubernetes => proxies.api.wire(),
+        }
+    }
+}
+
+/// A run that nothing disturbed.
+struct Undisturbed {
+    history: Vec<String>,
+    /// Requests, COMMITs and writes.
+    counts: [u64; 3],
+}
+
+static UNDISTURBED: OnceCell<Undisturbed> = OnceCell::const_new();
+
+/// What every disturbed run must come to, and how many points there are.
+async fn undisturbed() -> &'static Undisturbed {
+    let run = async || {
+        let mut ground = ground().await;
+        let proxies = ground.behind_proxies().await;
+        let mut trial = ground.launch();
+        trial.apply(NAME, spec(3)).await;
+        settle(&mut trial).await;
+        let counts = [Server::GitHub, Server::Postgres, Server::Kubernetes];
+        let counts = counts.map(|server| server.wire(&proxies).count());
+        let history = history(&trial.rows).await;
+        assert_eq!(history.iter().filter(|line| line.starts_with("chunk ")).count(), 3);
+        assert_ledger(&trial.rows, 0).await;
+        assert_pages(&trial, 0).await;
+        trial.finish().await;
+        Undisturbed { history, counts }
+    };
+    UNDISTURBED.get_or_init(run).await
+}
+
+async fn ground() -> Ground {
+    Ground::new(Cluster::shared().await.unwrap(), &Setup::from(world())).await
+}
+
+/// Waits until the walk is proved and everybody who should know it was told, then ends the
+/// operator, so that its counts are final.
+async fn settle(trial: &mut Trial) {
+    trial.succeeded(NAME).await;
+    trial
+        .within(LIMIT, "an event says so", async || {
+            let events = trial.events(NAME).await;
+            events.iter().any(|(reason, _)| reason == "Verified").then_some(())
+        })
+        .await;
+    trial.operator.terminate().unwrap();
+    trial.operator.wait(LIMIT).await.unwrap();
+}
+
+/// Kills the operator at the k-th, starts it again as the same instance, and compares.
+async fn crash_at(server: Server, k: u64, when: When) {
+    let mut ground = ground().await;
+    let proxies = ground.behind_proxies().await;
+    let wire = server.wire(&proxies);
+    let (give, take) = mpsc::channel::<i32>();
+    wire.trip_at(k, when, move || {
+        // Not reaped before the trap has sprung, so the pid is still its own.
+        let killed = take.recv().map(|pid| kill(Pid::from_raw(pid), Signal::SIGKILL));
+        assert!(matches!(killed, Ok(Ok(()))), "the operator could not be killed");
+    });
+    let mut trial = ground.launch();
+    give.send(trial.operator.pid()).unwrap();
+    trial.apply(NAME, spec(3)).await;
+    if let Err(error) = wire.await_trip(LIMIT).await {
+        panic!("{error}\n{}", trial.last_words());
+    }
+    trial.operator.wait(LIMIT).await.unwrap();
+    assert!(trial.operator.was_killed().unwrap());
+    trial.restart("one").await;
+    trial.succeeded(NAME).await;
+    assert_equal(&history(&trial.rows).await, &undisturbed().await.history);
+    assert_ledger(&trial.rows, 1).await;
+    assert_pages(&trial, 1).await;
+    trial.finish().await;
+}
+
+/// Every point of one server, some at a time; panics with those that failed.
+async fn everywhere(server: Server) {
+    let [github, postgres, kubernetes] = undisturbed().await.counts;
+    let count = match server {
+        Server::GitHub => github,
+        Server::Postgres => postgres,
+        Server::Kubernetes => kubernetes,
+    };
+    let both = |k| [(k, When::BeforeForward), (k, When::AfterForward)];
+    println!("{count} points at {server:?}");
+    let points: Vec<(u64, When)> = (1..=count).flat_map(both).collect();
+    assert!(points.len() >= 8, "{count} points at {server:?} are too few for three chunks");
+    let failed = stream::iter(points)
+        .map(|(k, when)| async move {
+            let point = tokio::time::timeout(POINT_LIMIT, Box::pin(crash_at(server, k, when)));
+            let outcome = AssertUnwindSafe(point).catch_unwind().await;
+            let held = matches!(outcome, Ok(Ok(())));
+            (!held).then(|| format!("{server:?} {k} of {count} {when:?}"))
+        })
+        .buffer_unordered(AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect::<Vec<String>>()
+        .await;
+    assert_eq!(failed, Vec::<String>::new(), "points at which a crash is not harmless");
+}
+
+#[tokio::test]
+async fn a_kill_at_any_request_to_github_is_harmless() {
+    everywhere(Server::GitHub).await;
+}
+
+#[tokio::test]
+async fn a_kill_at_any_commit_is_harmless_committed_or_not() {
+    everywhere(Server::Postgres).await;
+}
+
+#[tokio::test]
+async fn a_kill_at_any_write_to_kubernetes_is_harmless() {
+    everywhere(Server::Kubernetes).await;
+}
