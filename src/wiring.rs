@@ -19,11 +19,10 @@ use kube::runtime::{Predicate, WatchStreamExt, predicates, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{DatabaseArgs, OperatorArgs};
-use crate::backfill::{self, Context, Memory, Settings};
+use crate::backfill::{self, Context, Memory, Permits, Settings};
 use crate::metrics::Metrics;
 use crate::telemetry;
 use crate::web::{self, Health};
@@ -76,7 +75,7 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
         github,
         metrics,
         objects: objects.clone(),
-        permits: Arc::new(Semaphore::new(usize::from(args.max_concurrent_runs))),
+        permits: Permits::new(usize::from(args.max_concurrent_runs)),
         settings: Settings {
             min_rate_limit_points: args.min_rate_limit_points,
             allow_row_deletion: args.allow_row_deletion,

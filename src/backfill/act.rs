@@ -10,13 +10,16 @@ use backfill_engine::retry;
 use backfill_engine::seen::Fault;
 use backfill_github::Client;
 use backfill_store::{Failure, StoredCredential};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::memory::Trouble;
 use super::observe::Observed;
 use super::{Context, deletion, publish, resolve, verify};
 use crate::faults;
 use crate::run_chunks::{Report, Run, Signals, Stop, Wish, run_chunks};
+
+/// A pause that people are shown; a shorter one is part of walking.
+const LONG_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
 /// What a step came to.
 #[derive(Debug)]
@@ -91,7 +94,7 @@ pub async fn act(
         Step::SetFinalizer(wanted) => deletion::set_finalizer(ctx, object, wanted).await,
         Step::Suspend => suspend(ctx, observed).await,
         Step::Reject { fault, until } => reject(ctx, observed, fault, until).await,
-        Step::Wait { until, pause } => wait(ctx, observed, until, pause).await,
+        Step::Wait { until, pause } => wait(ctx, object, observed, until, pause).await,
         Step::Forgive => forgive(ctx, object, observed).await,
         Step::Resolve => resolve::resolve(ctx, object, observed).await,
         Step::RunChunks => run(ctx, object, observed).await,
@@ -117,15 +120,33 @@ async fn reject(ctx: &Context, observed: &Observed, fault: Fault, until: Timesta
     Shown::new(fault.reason, fault.message).state(state).at(until).outcome()
 }
 
-async fn wait(ctx: &Context, observed: &Observed, until: Timestamp, pause: Pause) -> Outcome {
+async fn wait(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: &Observed,
+    until: Timestamp,
+    pause: Pause,
+) -> Outcome {
     match pause {
         Pause::Unchanged => Outcome::Silent(Some(until)),
+        // A short pause inside a walk is no news: people still see it walk.
+        Pause::Turn { reason: Reason::Paced, .. }
+            if until.duration_since((ctx.clock)()) < LONG_PAUSE
+                && observed.seen.own_walk().is_some() =>
+        {
+            let state = observed.seen.own_walk().cloned();
+            state.map_or(Outcome::Again, |state| walking(state).at(until).outcome())
+        }
         Pause::Turn { reason, message } => {
             let word = pause_word(reason);
             let state = record_pause(ctx, observed, StateStatus::Paused, word, Some(until)).await;
             Shown::new(reason, message).state(state).wait(until).outcome()
         }
         Pause::Trouble(fault) => {
+            if observed.seen.state.is_err() {
+                // No row can keep it, so the backoff grows in memory.
+                remember(ctx, object, observed, &fault, until);
+            }
             let state = observed.seen.own_state().cloned();
             let mut shown = Shown::new(fault.reason, fault.message).state(state).wait(until);
             shown.summary.state = fault.disposition.state();
@@ -195,6 +216,9 @@ async fn run(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) ->
     if !matches!(stop, Stop::Paused | Stop::Wait(..)) {
         github.governor().leave(run.uid);
     }
+    if !matches!(stop, Stop::Failed(..)) {
+        ctx.memory.forget_trouble(run.uid);
+    }
     after_run(ctx, object, observed, state, stop).await
 }
 
@@ -221,7 +245,7 @@ pub async fn after_run(
         Stop::Elsewhere(until) => Outcome::Silent(Some(until.max(now + retry::QUEUED_LOOK))),
         Stop::Wait(until, reason, message) => {
             let pause = Pause::Turn { reason, message };
-            wait(ctx, &observed.with_state(state), until, pause).await
+            wait(ctx, object, &observed.with_state(state), until, pause).await
         }
         Stop::Failed(fault, nothing_committed) => {
             let counts = nothing_committed && fault.disposition.counts_towards_circuit();
@@ -289,8 +313,7 @@ pub async fn fail(
     if recorded {
         ctx.memory.forget_trouble(uid);
     } else {
-        let trouble = Trouble { wish, fault: fault.clone(), attempts: attempts + 1, until };
-        ctx.memory.keep_trouble(uid, trouble);
+        remember(ctx, object, observed, &fault, until);
     }
     let mut shown = Shown::new(fault.reason, fault.message).state(state).wait(until);
     shown.summary.state = fault.disposition.state();
@@ -298,6 +321,20 @@ pub async fn fail(
         shown.waits = false;
     }
     shown.outcome()
+}
+
+/// Keeps a trouble that no row can keep.
+fn remember(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: &Observed,
+    fault: &Fault,
+    until: Timestamp,
+) {
+    let (uid, wish) = (&observed.seen.object.id.uid, Observed::wish(object));
+    let before = ctx.memory.trouble(uid, &wish).map_or(0, |trouble| trouble.attempts);
+    let trouble = Trouble { wish, fault: fault.clone(), attempts: before + 1, until };
+    ctx.memory.keep_trouble(uid, trouble);
 }
 
 fn failure(fault: &Fault, counts: bool, until: Timestamp) -> Failure {

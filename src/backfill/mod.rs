@@ -7,6 +7,7 @@ mod credentials;
 mod deletion;
 mod memory;
 mod observe;
+mod permits;
 mod publish;
 mod resolve;
 mod verify;
@@ -26,12 +27,12 @@ use kube::Client;
 use kube::runtime::controller::Action;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::faults;
 use crate::metrics::Metrics;
 pub use memory::Memory;
+pub use permits::Permits;
 
 /// What a look may use. Built once, by the wiring.
 pub struct Context {
@@ -41,7 +42,7 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     pub objects: reflector::Store<RepositoryBackfill>,
     pub recorder: Recorder,
-    pub permits: Arc<Semaphore>,
+    pub permits: Permits,
     pub settings: Settings,
     pub memory: Memory,
     pub clock: fn() -> Timestamp,
@@ -107,6 +108,9 @@ async fn look(object: &RepositoryBackfill, ctx: &Context) -> Action {
     if let Some(github) = observed.github.as_ref().filter(|_| !uses_its_place) {
         // Observing asked for a place in the credential's budget; others can have it.
         github.governor().leave(&observed.seen.object.id.uid);
+    }
+    if observed.seen.permit || !matches!(step, Step::Wait { .. }) {
+        ctx.permits.forget(&observed.seen.object.id.uid);
     }
     let outcome = act::act(ctx, object, &observed, step).await;
     publish::publish(ctx, object, &observed, outcome).await

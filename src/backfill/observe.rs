@@ -4,15 +4,16 @@
 
 use backfill_api::annotations::{REQUESTED_AT, RESTART_REQUESTED_AT, request};
 use backfill_api::conditions::SUCCEEDED;
-use backfill_api::{DeletionPolicy, Priority, Reason, RepositoryBackfill};
+use backfill_api::{DeletionPolicy, Disposition, Priority, Reason, RepositoryBackfill};
 use backfill_engine::budget::{Place, weight};
 use backfill_engine::fingerprint::fingerprint;
 use backfill_engine::model::{BackfillState, ObjectRef, StateStatus};
+use backfill_engine::retry::next_look;
 use backfill_engine::seen::{Fault, ObjectSeen, Seen};
 use backfill_github::Client;
 use kube::{Api, ResourceExt};
-use tokio::sync::OwnedSemaphorePermit;
 
+use super::permits::Permit;
 use super::{Context, HOST, credentials};
 use crate::{faults, run_chunks};
 
@@ -24,7 +25,7 @@ pub struct Observed {
     pub github: Option<Client>,
     /// The right to run; given back when the look ends.
     #[expect(dead_code, reason = "held, not read")]
-    pub permit: Option<OwnedSemaphorePermit>,
+    pub permit: Option<Permit>,
     /// Points that are never spent for this object.
     pub floor: i64,
 }
@@ -64,8 +65,9 @@ pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
         Some(github) => place(github, spec.priority, &id, floor, cost),
         None => (Place::Now, None),
     };
-    let permit = ctx.permits.clone().try_acquire_owned().ok();
     let unrecorded = ctx.memory.trouble(&id.uid, &Observed::wish(object));
+    let attempts = unrecorded.as_ref().map_or(0, |trouble| trouble.attempts);
+    let permit = wants_to_run(object, &id, known).then(|| ctx.permits.take(&id.uid)).flatten();
     let seen = Seen {
         now,
         claimed_by: claimed_by(ctx, &id, known).await,
@@ -75,10 +77,25 @@ pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
         place,
         budget_too_small,
         permit: permit.is_some(),
+        retry_at: next_look(Disposition::Transient, attempts + 1, None, (ctx.random)(), now),
         unrecorded: unrecorded.map(|trouble| (trouble.fault, trouble.until)),
         state,
     };
     Observed { seen, github, permit, floor }
+}
+
+/// Whether a permit is worth asking for: only a walk of its own that is not done yet runs.
+fn wants_to_run(
+    object: &RepositoryBackfill,
+    id: &ObjectRef,
+    state: Option<&BackfillState>,
+) -> bool {
+    let rests = object.spec.suspend || object.metadata.deletion_timestamp.is_some();
+    !rests
+        && state.is_some_and(|state| {
+            state.status != StateStatus::Completed
+                && state.owner.as_ref().is_some_and(|owner| owner.uid == id.uid)
+        })
 }
 
 /// Who an object is.

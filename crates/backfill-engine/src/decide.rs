@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::budget::Place;
 use crate::model::{BackfillState, StateStatus};
 use crate::progress::of_secret;
-use crate::retry::{QUEUED_LOOK, STALLED_LOOK};
+use crate::retry::{CLAIMED_LOOK, QUEUED_LOOK, STALLED_LOOK};
 use crate::seen::{Fault, Seen};
 
 /// What to do next. Exactly one per look.
@@ -124,7 +124,7 @@ fn refused(seen: &Seen) -> Option<Step> {
 
 fn store_down(seen: &Seen) -> Option<Step> {
     let fault = seen.state.as_ref().err()?;
-    let until = seen.unrecorded.as_ref().map_or(later(seen.now, QUEUED_LOOK), |(_, at)| *at);
+    let until = seen.retry_at;
     let pause = if seen.object.succeeded {
         Pause::Unchanged
     } else if fault.disposition == Disposition::Transient {
@@ -158,7 +158,7 @@ fn claimed(seen: &Seen) -> Option<Step> {
         ),
         not_before: None,
     };
-    Some(reject(seen, &fault))
+    Some(Step::Reject { fault, until: later(seen.now, CLAIMED_LOOK) })
 }
 
 fn credentials(seen: &Seen) -> Option<Step> {

@@ -16,8 +16,11 @@ pub const LONGEST_BACKOFF: SignedDuration = SignedDuration::from_mins(5);
 pub const STALLED_LOOK: SignedDuration = SignedDuration::from_secs(60);
 /// How often a broken invariant of ours is looked at.
 pub const BUG_LOOK: SignedDuration = SignedDuration::from_mins(5);
+/// How often a repository that another object captures is looked at: its owner may finish, or
+/// go, and tells nobody.
+pub const CLAIMED_LOOK: SignedDuration = SignedDuration::from_secs(15);
 /// How often a backfill that waits for a free place, or for the store, asks again.
-pub const QUEUED_LOOK: SignedDuration = SignedDuration::from_secs(5);
+pub const QUEUED_LOOK: SignedDuration = SignedDuration::from_secs(2);
 /// The longest wait that the other side may ask for.
 pub const LONGEST_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
 

@@ -74,6 +74,8 @@ pub struct Seen {
     pub paced_until: Option<Timestamp>,
     /// A permit to run was to be had.
     pub permit: bool,
+    /// When a passing trouble met at this look would be looked at again.
+    pub retry_at: Timestamp,
     /// A trouble met before there was a row to keep it in, and when to look again.
     pub unrecorded: Option<(Fault, Timestamp)>,
 }

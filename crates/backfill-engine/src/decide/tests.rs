@@ -90,6 +90,7 @@ fn walking() -> Seen {
         budget_too_small: None,
         paced_until: None,
         permit: true,
+        retry_at: at(5),
         unrecorded: None,
     }
 }
