@@ -88,7 +88,8 @@ pub(crate) async fn lock_state(tx: &mut Tx, lease: &Lease) -> Result<(), Error> 
     let query = tx
         .query(
             "-- lock_state\n\
-             SELECT 1 FROM progressive_backfill_state WHERE id = $1 AND lease_epoch = $2 FOR UPDATE",
+             SELECT 1 FROM progressive_backfill_state \
+             WHERE id = $1 AND lease_epoch = $2 FOR UPDATE",
         )
         .bind(lease.state_id)
         .bind(lease.epoch.get());

@@ -36,7 +36,8 @@ pub enum Error {
     /// A statement, lock or idle timeout (57014, 55P03, 25P03, 25P04).
     #[error("Postgres gave up waiting: {0}")]
     Timeout(#[source] Source),
-    /// Lost against another transaction three times (40001).
+    /// Lost against another transaction three times (40001; 23505, when both insert one key: where
+    /// a table has two keys, `ON CONFLICT` answers for one of them only).
     #[error("a transaction lost against others")]
     Serialization(#[source] Source),
     /// Chosen as the victim of a deadlock three times (40P01).
@@ -90,7 +91,7 @@ pub enum Error {
         /// The name both have had.
         name: RepositoryName,
     },
-    /// Postgres refused a value or a constraint was violated (SQLSTATE 21, 22, 23).
+    /// Postgres refused a value or a constraint was violated (SQLSTATE 21, 22, 23 but 23505).
     #[error("Postgres refused a row: {0}")]
     Refused(#[source] Source),
     /// A row that cannot be, or a row that is missing.
@@ -211,7 +212,7 @@ impl Error {
             "53100" => Self::StorageFull(source),
             "53300" => Self::TooManyConnections(source),
             "57014" | "55P03" | "25P03" | "25P04" | "57P05" => Self::Timeout(source),
-            "40001" => Self::Serialization(source),
+            "40001" | "23505" => Self::Serialization(source),
             "40P01" => Self::Deadlock(source),
             "42501" | "3D000" => Self::AccessDenied(source),
             "42P01" | "42703" | "42883" | "3F000" => Self::NotMigrated(source),
@@ -259,7 +260,8 @@ mod tests {
             ("3F000", Reason::StoreNotMigrated, Disposition::UserFix),
             ("21000", Reason::InternalError, Disposition::Bug),
             ("22021", Reason::InternalError, Disposition::Bug),
-            ("23505", Reason::InternalError, Disposition::Bug),
+            ("23505", Reason::StoreConflict, Disposition::Transient),
+            ("23503", Reason::InternalError, Disposition::Bug),
             ("42601", Reason::InternalError, Disposition::Bug),
             ("XX000", Reason::InternalError, Disposition::Bug),
         ];

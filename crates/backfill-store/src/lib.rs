@@ -1,8 +1,8 @@
-//! The one path to Postgres: named transactions over the tables of `migrations/`, and nothing else.
+//! The one path to Postgres: named transactions over the tables of `migrations/`, nothing else.
 //!
-//! A chunk is two transactions, [`Store::claim_chunk`] and [`Store::commit_chunk`], both guarded by
-//! the epoch of a [`Lease`]; everything a reconcile wants to know is one row, [`Store::find_state`].
-//! This crate must not know GitHub's API or Kubernetes' client; its callers never see SQL or sqlx.
+//! A chunk is two transactions, [`Store::claim_chunk`] and [`Store::commit_chunk`], both guarded
+//! by the epoch of a [`Lease`]; everything a look wants to know is one row, [`Store::find_state`].
+//! This crate must not know GitHub's API or Kubernetes; its callers never see SQL or the driver.
 
 mod chunks;
 mod comments;

@@ -37,7 +37,8 @@ async fn progressive_backfill_guide() {
     let (database, _store, repository) = history().await;
     let active = "SELECT r.owner || '/' || r.name as repository, \
         pbs.processed_prs || '/' || pbs.total_prs as progress, \
-        ROUND(((pbs.processed_prs::float / pbs.total_prs) * 100)::numeric, 2) || '%' as percentage, \
+        ROUND(((pbs.processed_prs::float / pbs.total_prs) * 100)::numeric, 2) || '%' \
+            as percentage, \
         pbs.status, pbs.updated_at > now() - interval '1 hour' \
         FROM progressive_backfill_state pbs JOIN repositories r ON r.id = pbs.repository_id \
         WHERE pbs.status = 'active' ORDER BY pbs.updated_at DESC";
@@ -49,8 +50,8 @@ async fn progressive_backfill_guide() {
     assert_eq!(database.text(failed).await, "acme/api,2,\"GitHub says 502\",t");
     let rates = "SELECT r.owner || '/' || r.name as repository, \
         COUNT(DISTINCT pr.id) as captured_prs, r.pull_request_count as total_prs, \
-        ROUND(((COUNT(DISTINCT pr.id)::float / NULLIF(r.pull_request_count, 0)) * 100)::numeric, 2) \
-            as completion_rate \
+        ROUND(((COUNT(DISTINCT pr.id)::float / NULLIF(r.pull_request_count, 0)) \
+            * 100)::numeric, 2) as completion_rate \
         FROM repositories r LEFT JOIN pull_requests pr ON pr.repository_id = r.id \
         WHERE r.pull_request_count > 100 GROUP BY r.id, r.owner, r.name, r.pull_request_count \
         HAVING COUNT(DISTINCT pr.id)::float / NULLIF(r.pull_request_count, 0) < 0.8 \
