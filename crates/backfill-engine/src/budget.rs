@@ -30,6 +30,8 @@ pub use spending::RESPONSE_SECONDS_PER_MINUTE;
 use spending::{ROLLING, Spending, Spent};
 pub use waits::{Place, Why};
 
+/// A wait for others is asked about again so soon, in seconds: they may be done by then.
+const LONGEST_SHARE_WAIT: f64 = 2.0;
 /// Points an hour of an ordinary user or installation, taken until GitHub tells the limit.
 const USUAL_LIMIT: i64 = 5_000;
 /// How fast the average cost of a query follows the last one.
@@ -235,7 +237,7 @@ impl Budget {
     fn caught_up(&self, debt: f64, now: Timestamp) -> Timestamp {
         let (points, seconds) = (self.spending.points(now), self.spending.seconds(now));
         let pace = flows::work(points, seconds, self.seconds_per_point()) / ROLLING.as_secs_f64();
-        later(now, span((debt / pace).min(ROLLING.as_secs_f64())))
+        later(now, span((debt / pace).min(LONGEST_SHARE_WAIT)))
     }
 
     fn at(until: Timestamp, why: Why, now: Timestamp) -> Place {
