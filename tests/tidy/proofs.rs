@@ -26,7 +26,8 @@ fn a_long_file_is_found_and_its_own_tests_do_not_count() {
     breaks(rules::sizes, "src/a.rs", &lines(301));
     keeps(rules::sizes, "src/backfill/act.rs", &lines(301));
     breaks(rules::sizes, "src/backfill/act.rs", &lines(401));
-    breaks(rules::sizes, "tests/a.rs", &lines(401));
+    keeps(rules::sizes, "tests/a.rs", &lines(450));
+    breaks(rules::sizes, "tests/a.rs", &lines(451));
     let tested = format!("{}#[cfg(test)]\nmod tests {{\n{}}}\n", lines(300), lines(300));
     keeps(rules::sizes, "src/a.rs", &tested);
     // A module of tests in another file ends nothing.
@@ -53,6 +54,11 @@ fn a_long_line_is_found_unless_it_holds_a_url() {
     keeps(rules::columns, "src/a.rs", &"é".repeat(100));
     breaks(rules::columns, "src/a.rs", &"e".repeat(101));
     keeps(rules::columns, "src/a.rs", &format!("// https://{}", "e".repeat(100)));
+    let recorded = format!("r#\"{}\"#,", "e".repeat(100));
+    keeps(rules::columns, "tests/a.rs", &recorded);
+    breaks(rules::columns, "src/a.rs", &recorded);
+    let short = format!("let a = [{}];", "\"a\", ".repeat(20));
+    breaks(rules::columns, "tests/a.rs", &short);
 }
 
 #[test]

@@ -40,6 +40,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("into_make_service_with_connect_info", "axum"),
     ("connect_info", "axum"),
     ("SERVICE_UNAVAILABLE", "HTTP"),
+    ("item_type", "the GraphQL specification's word for what a list holds"),
     ("CommonName", "X.509"),
     ("FIELD_MANAGER", "Kubernetes' field manager"),
     ("field_manager", "Kubernetes' field manager"),

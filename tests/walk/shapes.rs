@@ -9,7 +9,10 @@ use crate::support::{Trial, World, reason, secrecy};
 
 #[tokio::test]
 async fn ghosts_bots_mannequins_and_organizations_are_authors_like_any_other() {
-    let of_type = |kind: &str, id: i64| json!({"__typename": kind, "login": format!("a-{kind}"), "databaseId": id});
+    let of_type = |kind: &str, id: i64| {
+        let login = format!("a-{kind}");
+        json!({"__typename": kind, "login": login, "databaseId": id})
+    };
     let kinds = ["Bot", "Mannequin", "Organization"];
     let mut world = World::empty("acme/odd").pull(1, json!({"author": null, "mergedBy": null}));
     for (number, kind) in (2..).zip(kinds) {
@@ -56,7 +59,13 @@ async fn texts_that_postgres_cannot_hold_lose_only_what_it_cannot_hold() {
         .pull(1, with_nul)
         .pull(2, json!({"title": "", "body": long, "comments": [{"author": null, "body": long}]}))
         .line(&surrogate)
-        .pull(4, json!({"body": "\u{1}\u{7f}\u{fffd}\u{202e}\r\n\t\"\\'\u{10ffff}", "labels": ["ü,{}\""]}));
+        .pull(
+            4,
+            json!({
+                "body": "\u{1}\u{7f}\u{fffd}\u{202e}\r\n\t\"\\'\u{10ffff}",
+                "labels": ["ü,{}\""],
+            }),
+        );
     let trial = Trial::start(world).await;
     trial.apply("texts", json!({"repository": "acme/texts"})).await;
     trial.succeeded("texts").await;

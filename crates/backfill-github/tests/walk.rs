@@ -322,7 +322,10 @@ async fn only_what_is_asked_for_is_read_and_nothing_else_is_claimed() {
 
 #[tokio::test]
 async fn any_kind_of_author_can_be_stored() {
-    let actor = |kind: &str, number: u32| json!({"author": {"__typename": kind, "login": format!("l-{kind}"), "databaseId": number}});
+    let actor = |kind: &str, number: u32| {
+        let login = format!("l-{kind}");
+        json!({"author": {"__typename": kind, "login": login, "databaseId": number}})
+    };
     let lines = [
         repository_line(),
         pull_line(1, actor("User", 11)),

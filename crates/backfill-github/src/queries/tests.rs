@@ -159,10 +159,10 @@ fn packages() -> PathBuf {
 
 #[expect(clippy::disallowed_methods, reason = "a test's cache is found by the environment")]
 fn cache() -> PathBuf {
-    let base = std::env::var("XDG_CACHE_HOME")
+    let parent = std::env::var("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|_| std::env::var("HOME").map(|home| Path::new(&home).join(".cache")));
-    base.expect("HOME or XDG_CACHE_HOME is set").join("backfill-operator")
+    parent.expect("HOME or XDG_CACHE_HOME is set").join("backfill-operator")
 }
 
 fn only_digits(text: &str) -> String {

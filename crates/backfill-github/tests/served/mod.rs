@@ -21,15 +21,15 @@ pub const USUAL_PARTS: [Part; 3] = [Part::Reviews, Part::ReviewComments, Part::C
 
 /// A running stand-in; it ends with this value.
 pub struct Served {
-    process: Child,
+    program: Child,
     pub url: String,
     control: reqwest::Client,
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.program.kill();
+        let _ = self.program.wait();
     }
 }
 
@@ -50,18 +50,18 @@ impl Served {
     /// Starts one with these arguments.
     pub fn start(arguments: &[&str]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut process = Command::new(binary())
+        let mut program = Command::new(binary())
             .args(["--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let at = line.find("http://").unwrap_or_else(|| panic!("no address in {line:?}"));
         let url = line[at..].trim().to_owned();
         let control = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { process, url, control }
+        Self { program, url, control }
     }
 
     /// Starts one that serves a world of these lines.
