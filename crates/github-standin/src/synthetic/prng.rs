@@ -14,12 +14,6 @@ impl Prng {
         prng
     }
 
-    /// A generator in the state that the algorithm's authors call its seed.
-    #[cfg(test)]
-    pub fn seeded(state: u64) -> Self {
-        Prng(state)
-    }
-
     /// The next 64 bits.
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -105,4 +99,20 @@ impl Prng {
 )]
 fn whole(value: f64) -> u64 {
     value as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vector that SplitMix64 implementations are checked with.
+    #[test]
+    fn the_generator_is_splitmix64() {
+        let mut prng = Prng(1_234_567);
+        let drawn = [prng.next(), prng.next(), prng.next()];
+        assert_eq!(
+            drawn,
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
+        );
+    }
 }

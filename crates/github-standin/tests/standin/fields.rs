@@ -17,7 +17,8 @@ fn what_a_world_leaves_out_is_derived_and_can_be_found_again() {
     let running = start(world(&[line, issue]));
     let answer = running.query(&format!(
         "{{ {O_R} {{ id databaseId pullRequest(number: 7) {{ id fullDatabaseId databaseId
-             additions baseRefName headRefOid state author {{ login }} mergedAt headRepository {{ id }}
+             additions baseRefName headRefOid state author {{ login }} mergedAt
+             headRepository {{ id }}
              reviews(first: 1) {{ nodes {{ id state submittedAt }} }}
              comments(first: 1) {{ nodes {{ id }} }}
              reviewThreads(first: 1) {{ nodes {{ id comments(first: 1) {{ nodes {{ id
@@ -69,8 +70,10 @@ fn threads_follow_replies_and_reviews_list_their_own_comments() {
     let good = running
         .query(&format!(
             "{{ {O_R} {{ pullRequest(number: 1) {{
-              reviewThreads(first: 9) {{ totalCount nodes {{ isResolved isOutdated path line diffSide
-                comments(first: 9) {{ nodes {{ fullDatabaseId replyTo {{ fullDatabaseId }} }} }} }} }}
+              reviewThreads(first: 9) {{ totalCount nodes {{ isResolved isOutdated path line
+                diffSide
+                comments(first: 9) {{ nodes {{ fullDatabaseId
+                  replyTo {{ fullDatabaseId }} }} }} }} }}
               reviews(first: 9) {{ nodes {{ comments(first: 9) {{ totalCount }} }} }} }} }} }}"
         ))
         .good();

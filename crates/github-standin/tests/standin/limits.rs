@@ -9,7 +9,8 @@ const ONE_POINT: &str = "{ viewer { login } }";
 /// 1 + 100 + 100 requests: two points.
 const TWO_POINTS: &str = "query Two { repository(owner: \"o\", name: \"r\") {
     pullRequests(first: 100) { nodes { labels(first: 1) { totalCount }
-    comments(first: 1) { totalCount } } } } rateLimit { cost limit nodeCount remaining used resetAt } }";
+    comments(first: 1) { totalCount } } } }
+    rateLimit { cost limit nodeCount remaining used resetAt } }";
 
 fn strict(limits: &Limits) -> Limits {
     Limits { grace_seconds: 0.0, ..limits.clone() }

@@ -97,7 +97,7 @@ impl<'d> Walk<'d> {
                             walk.fail(
                                 format!("Schema is not configured for {kind}s"),
                                 operation.location(),
-                                json!({"code": format!("missing{}Configuration", title_case(kind))}),
+                                json!({"code": unserved_code(kind)}),
                             );
                         }
                         walk.usages(operation);
@@ -156,11 +156,11 @@ impl<'d> Walk<'d> {
     }
 }
 
-fn title_case(kind: OperationType) -> &'static str {
+fn unserved_code(kind: OperationType) -> &'static str {
     match kind {
-        OperationType::Query => "Query",
-        OperationType::Mutation => "Mutation",
-        OperationType::Subscription => "Subscription",
+        OperationType::Query => "missingQueryConfiguration",
+        OperationType::Mutation => "missingMutationConfiguration",
+        OperationType::Subscription => "missingSubscriptionConfiguration",
     }
 }
 

@@ -34,8 +34,8 @@ fn an_unknown_field_has_path_extensions_and_location() {
 
 #[test]
 fn the_keys_stand_in_githubs_order_and_the_path_names_operation_and_fragments() {
-    let query = "query Q { repository(owner: \"o\", name: \"r\") { ... on Repository { x } ...F } } \
-                 fragment F on Repository { y }";
+    let query = "query Q { repository(owner: \"o\", name: \"r\") { ... on Repository { x } ...F } \
+                 } fragment F on Repository { y }";
     let failures = Documents::new().unwrap().plan(query, None, &Map::new()).unwrap_err();
     let text = serde_json::to_string(&failures[0]).unwrap();
     assert!(text.starts_with(r#"{"path":["query Q","repository","... on Repository","x"],"ext"#));
@@ -64,8 +64,8 @@ fn each_mistake_has_githubs_words() {
         ),
         (
             repository("issues(first: 1, orderBy: {field: AGE, direction: ASC}) { totalCount }"),
-            "Argument 'field' on InputObject 'IssueOrder' has an invalid value (AGE). Expected type \
-          'IssueOrderField!'.",
+            "Argument 'field' on InputObject 'IssueOrder' has an invalid value (AGE). \
+             Expected type 'IssueOrderField!'.",
         ),
         (
             repository("issues(first: 1, orderBy: {field: CREATED_AT}) { totalCount }"),
