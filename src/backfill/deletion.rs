@@ -68,9 +68,10 @@ async fn patch(ctx: &Context, object: &RepositoryBackfill, wanted: bool) -> kube
     if wanted {
         finalizers.push(&ours);
     }
+    let version = &object.metadata.resource_version;
     let operations = json!([
         {"op": "test", "path": "/metadata/uid", "value": object.metadata.uid},
-        {"op": "test", "path": "/metadata/resourceVersion", "value": object.metadata.resource_version},
+        {"op": "test", "path": "/metadata/resourceVersion", "value": version},
         {"op": "add", "path": "/metadata/finalizers", "value": finalizers},
     ]);
     let patch: Patch<()> =

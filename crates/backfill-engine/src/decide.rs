@@ -1,13 +1,13 @@
 //! The life cycle of a backfill: one look, one step.
 //!
 //! ```text
-//!            ┌──────────┐   repository    ┌──────────┐  last page,   ┌──────────┐  ledger   ┌──────────┐
-//!  apply ──▶ │ Resolve  │ ──────────────▶ │   Walk   │ ────────────▶ │  Verify  │ ────────▶ │ Complete │
-//!            └──────────┘     known       └──────────┘  edge, or N   └──────────┘  proves   └──────────┘
-//!                 ▲                         │    ▲                     │    ▲                    │
-//!                 │                    Wait │    │ limit resets,  Wait │    │ totals differ      │
-//!                 │                         ▼    │ turn comes          ▼    │                    │
-//!                 └───────────── the spec asks for another walk, or a restart is requested ◀─────┘
+//!            ┌─────────┐ repository ┌────────┐ last page, ┌────────┐ ledger ┌──────────┐
+//!  apply ──▶ │ Resolve │ ─────────▶ │  Walk  │ ─────────▶ │ Verify │ ─────▶ │ Complete │
+//!            └─────────┘   known    └────────┘ edge, or N └────────┘ proves └──────────┘
+//!                 ▲                   │    ▲                │    ▲                │
+//!                 │              Wait │    │ limit     Wait │    │ totals         │
+//!                 │                   ▼    │ resets         ▼    │ differ         │
+//!                 └────────── the spec asks for another walk, or a restart ◀──────┘
 //! ```
 //!
 //! [`CHECKS`] is the whole of it: read from the top, the first that has something to say wins.
