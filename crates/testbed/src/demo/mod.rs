@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::clone;
 use crate::cluster::Cluster;
-use crate::up::{Session, UpArgs, down, up};
+use crate::up::{Session, UpArgs, forget_ended, up};
 
 /// The world of the demo: its names are those of `examples/`.
 const WORLD: [&str; 3] = ["octo/widgets=1000", "octo/gadgets=2000", "octo/gizmos=5000"];
@@ -51,12 +51,12 @@ pub async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
         }
         Ok(session) => {
             drop(session);
-            down().await?;
+            forget_ended().await?;
             println!("`make demo KEEP=1` leaves it running to look around.");
             Ok(())
         }
         Err(error) => {
-            down().await?;
+            forget_ended().await?;
             Err(error)
         }
     }

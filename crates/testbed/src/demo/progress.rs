@@ -105,10 +105,10 @@ impl Board {
             _ => "-".to_owned(),
         };
         format!(
-            "{name:<28} {:<12} {:<18} {:>6.0}/s  ETA {:<6} points left {points}",
+            "{name:<24} {:<14} {:<18} {:>8}  ETA {:<6} points left {points}",
             reason.unwrap_or("Pending"),
             status["progress"].as_str().unwrap_or("-"),
-            if is_over { 0.0 } else { rate },
+            if is_over { "-".to_owned() } else { format!("{rate:.0}/s") },
             eta.unwrap_or_else(|| "-".to_owned()),
         )
     }

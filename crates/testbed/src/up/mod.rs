@@ -8,8 +8,6 @@ mod start;
 pub use session::{Session, release_binary};
 pub use start::{UpArgs, build_release, up};
 
-use crate::clone;
-
 /// `make operator`: starts the operator again, as the same instance.
 pub async fn operator() -> anyhow::Result<()> {
     let session = Session::attach().await?;
@@ -21,14 +19,21 @@ pub async fn operator() -> anyhow::Result<()> {
 
 /// `make down`: ends everything and removes it. Nothing running is fine.
 pub async fn down() -> anyhow::Result<()> {
+    let _claim = session::claim()?;
     if let Ok(session) = Session::attach().await {
         session.into_cluster().end().await?;
     }
-    let dir = clone::root()?.join(".testbed");
-    if dir.exists() {
-        std::fs::remove_dir_all(&dir)?;
-    }
+    session::unlink()?;
     eprintln!("the testbed is down");
+    Ok(())
+}
+
+/// Removes what points to a testbed that has ended; one that runs is left alone.
+pub async fn forget_ended() -> anyhow::Result<()> {
+    if Session::attach().await.is_err() {
+        let _claim = session::claim()?;
+        session::unlink()?;
+    }
     Ok(())
 }
 

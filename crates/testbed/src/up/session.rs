@@ -1,11 +1,13 @@
 //! The testbed of this clone: what was chosen for it, and its operator. Must not know how
 //! it was brought up.
 
+use std::fs::File;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use nix::fcntl::{Flock, FlockArg};
 
 use super::env_file;
 use crate::cluster::Cluster;
@@ -156,14 +158,31 @@ impl Session {
     }
 }
 
+/// Held while a testbed of this clone comes up or goes down, so that no two commands do
+/// either at once. Errors at once if another command does.
+pub fn claim() -> anyhow::Result<Flock<File>> {
+    std::fs::create_dir_all(dir()?)?;
+    let path = dir()?.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|(_, error)| error)
+        .context("another command is bringing up the testbed of this clone: wait or end it")
+}
+
 /// Makes `.testbed/` point to a run directory.
 pub fn link(run_dir: &Path) -> anyhow::Result<()> {
-    let dir = dir()?;
-    if dir.exists() {
-        std::fs::remove_dir_all(&dir)?;
+    unlink()?;
+    Ok(symlink(run_dir, dir()?.join("run"))?)
+}
+
+/// Makes `.testbed/` empty but for the lock of [`claim`], which others may be looking at.
+pub fn unlink() -> anyhow::Result<()> {
+    for name in ["run", "env"] {
+        match std::fs::remove_file(dir()?.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
     }
-    std::fs::create_dir(&dir)?;
-    symlink(run_dir, dir.join("run"))?;
     Ok(())
 }
 

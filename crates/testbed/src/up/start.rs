@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-use super::session::{Session, choose, link};
+use super::session::{Session, choose, claim, link};
 use crate::cluster::Cluster;
 use crate::standin::StandInArgs;
 use crate::{Choices, clone};
@@ -80,6 +80,7 @@ pub async fn up(args: &UpArgs) -> anyhow::Result<Session> {
         return Ok(session);
     }
     let standin = args.standin()?;
+    let claim = claim()?;
     build_release()?;
     let began = Instant::now();
     let report = |what: &str| eprintln!("{:5.1} s  {what}", began.elapsed().as_secs_f32());
@@ -101,6 +102,7 @@ pub async fn up(args: &UpArgs) -> anyhow::Result<Session> {
         report("the operator is ready");
     }
     session.write_env().await?;
+    drop(claim);
     Ok(session)
 }
 
