@@ -14,9 +14,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::memory::Trouble;
 use super::observe::Observed;
+use super::watched::Watched;
 use super::{Context, deletion, publish, resolve, verify};
 use crate::faults;
-use crate::run_chunks::{Report, Run, Signals, Stop, Wish, run_chunks};
+use crate::run_chunks::{Report, Run, Stop, run_chunks};
 
 /// A pause that people are shown; a shorter one is part of walking.
 const LONG_PAUSE: SignedDuration = SignedDuration::from_secs(60);
@@ -367,36 +368,5 @@ pub async fn keep_limits(ctx: &Context, object: &RepositoryBackfill, github: &Cl
     };
     if let Err(error) = ctx.store.record_credential(&stored).await {
         tracing::debug!(error = %error, "limits not recorded");
-    }
-}
-
-/// What a run is told by the watched objects while it is under way.
-struct Watched<'a> {
-    ctx: &'a Context,
-    object: &'a RepositoryBackfill,
-    observed: &'a Observed,
-}
-
-impl Signals for Watched<'_> {
-    fn wish(&self) -> Wish {
-        let key = kube::runtime::reflector::ObjectRef::from_obj(self.object);
-        let Some(now) = self.ctx.objects.get(&key) else { return Wish::Drop };
-        if self.ctx.stopping.is_cancelled() {
-            return Wish::Finish;
-        }
-        let meta = &now.metadata;
-        if meta.uid != self.object.metadata.uid || meta.deletion_timestamp.is_some() {
-            Wish::Drop
-        } else if meta.generation != self.object.metadata.generation
-            || meta.annotations != self.object.metadata.annotations
-        {
-            Wish::Finish
-        } else {
-            Wish::GoOn
-        }
-    }
-
-    async fn progress(&self, state: &BackfillState) {
-        publish::progress(self.ctx, self.object, self.observed, state).await;
     }
 }

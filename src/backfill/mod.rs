@@ -11,6 +11,7 @@ mod permits;
 mod publish;
 mod resolve;
 mod verify;
+mod watched;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
