@@ -20,7 +20,7 @@ const COUNTERS: &[(&str, &[&str], &str)] = &[
     ("backfill_reconciles_total", &["step"], "Looks at an object, by the step they decided on."),
     ("backfill_failures_total", &["reason"], "Faults met, by reason."),
     ("backfill_panics_total", &[], "Looks that panicked and were contained."),
-    ("backfill_chunks_total", &["result"], "Chunks that were committed, failed or fenced."),
+    ("backfill_chunks_total", &["result"], "Chunks that were committed, or failed."),
     ("backfill_pull_requests_total", &["result"], "Pull requests stored or quarantined."),
     ("backfill_rows_total", &["result"], "Rows written, or left alone because they were equal."),
     ("backfill_sanitized_characters_total", &[], "NULs and lone surrogates removed from texts."),

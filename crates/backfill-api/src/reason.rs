@@ -140,7 +140,7 @@ reasons! {
         PullRequestUnreadable => Poison,
         /// A chunk took longer than 15 minutes and was given up; the next is half as large.
         ChunkTimedOut => Poison,
-        /// GitHub's count and the rows differ after verification; the difference is fetched.
+        /// GitHub's count and the rows differ after verification; the message says by how much.
         TotalsDiffer => Transient,
         /// Postgres cannot be reached, or refuses connections.
         StoreUnavailable => Transient,
@@ -160,7 +160,7 @@ reasons! {
         CredentialsNotFound => UserFix,
         /// The Secret lacks the label `backfill.contributor.info/credentials: "true"`.
         CredentialsNotLabelled => UserFix,
-        /// The Secret's keys cannot be used; it needs `token`, or `appId` and its companions.
+        /// The Secret cannot be used; it needs a GitHub token, on one line, under the key `token`.
         CredentialsMalformed => UserFix,
         /// GitHub answers 401; replace the token.
         CredentialsInvalid => UserFix,

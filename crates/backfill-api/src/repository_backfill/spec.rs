@@ -39,8 +39,7 @@ pub struct RepositoryBackfillSpec {
     )]
     pub repository: String,
 
-    /// The Secret with the GitHub credentials. Required unless the operator has default
-    /// credentials for this namespace and owner.
+    /// The Secret with the GitHub credentials. Without one the object stalls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_ref: Option<CredentialsRef>,
 
