@@ -65,7 +65,7 @@ impl Store {
 
     /// Keeps another page size for the next chunk. [`Error::Fenced`] when another holds the lease.
     pub async fn set_chunk_size(&self, lease: &Lease, size: i64) -> Result<(), Error> {
-        let mut tx = self.begin_small().await?;
+        let mut tx = self.begin().await?;
         let query = tx
             .query(
                 "-- set_chunk_size\n\

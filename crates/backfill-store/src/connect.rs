@@ -33,8 +33,8 @@ pub struct Options {
     pub url: SecretString,
     /// The schema that holds our tables.
     pub schema: String,
-    /// Connections for chunks. Leases and health checks have two more of their own, so that
-    /// chunks cannot starve them.
+    /// Connections at most. Two more, of their own, renew leases and answer health checks, so that
+    /// nothing else can starve these.
     pub max_connections: u32,
     /// Bound of each statement.
     pub statement_timeout: Duration,
@@ -124,7 +124,7 @@ impl Store {
         Tx::begin(&self.work, &self.limits).await
     }
 
-    /// A transaction of the small pool: leases, health, and what a reconcile looks at.
+    /// A transaction of the small pool, for what must not wait: renewals and health.
     pub(crate) async fn begin_small(&self) -> Result<Tx, Error> {
         Tx::begin(&self.leases, &self.limits).await
     }

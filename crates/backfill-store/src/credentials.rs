@@ -26,7 +26,7 @@ pub struct StoredCredential {
 impl Store {
     /// The newest budget known for the identity of this token.
     pub async fn credential(&self, token_hash: &str) -> Result<Option<BudgetSnapshot>, Error> {
-        let mut tx = self.begin_small().await?;
+        let mut tx = self.begin().await?;
         let query = tx
             .query(
                 "-- find_credential\n\
@@ -45,7 +45,7 @@ impl Store {
     /// Keeps a budget, and forgets tokens of the identity that were not used for a week:
     /// installation tokens change every hour.
     pub async fn record_credential(&self, credential: &StoredCredential) -> Result<(), Error> {
-        let mut tx = self.begin_small().await?;
+        let mut tx = self.begin().await?;
         let limit = credential.budget.rate_limit;
         let window = serde_json::to_value(&credential.budget)
             .map_err(|error| Error::Inconsistent(error.to_string()))?;

@@ -38,7 +38,7 @@ impl Store {
         uid: &str,
         failure: &Failure,
     ) -> Result<(), Error> {
-        let tx = self.begin_small().await?;
+        let tx = self.begin().await?;
         let query = tx
             .query(
                 "-- record_failure\n\
@@ -74,7 +74,7 @@ impl Store {
         pause_reason: &str,
         until: Option<Timestamp>,
     ) -> Result<(), Error> {
-        let tx = self.begin_small().await?;
+        let tx = self.begin().await?;
         let query = tx
             .query(
                 "-- record_pause\n\

@@ -43,7 +43,7 @@ impl Store {
     /// another object.
     pub async fn acquire(&self, state_id: Uuid, uid: &str) -> Result<Acquired, Error> {
         retrying(|| async move {
-            let mut tx = self.begin_small().await?;
+            let mut tx = self.begin().await?;
             let query = tx
                 .query(ACQUIRE)
                 .bind(state_id)

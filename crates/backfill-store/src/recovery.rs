@@ -60,7 +60,7 @@ impl Store {
 
     /// Counts the chunks that were started in the last day.
     pub async fn chunk_statistics(&self) -> Result<ChunkStatistics, Error> {
-        let mut tx = self.begin_small().await?;
+        let mut tx = self.begin().await?;
         let query = tx.query(
             "-- chunk_statistics\n\
              SELECT count(*) FILTER (WHERE status = 'processing') AS processing, \

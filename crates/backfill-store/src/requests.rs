@@ -38,7 +38,7 @@ impl Store {
         &self,
         repository_id: Uuid,
     ) -> Result<Vec<(PullRequestNumber, NodeId)>, Error> {
-        let mut tx = self.begin_small().await?;
+        let mut tx = self.begin().await?;
         let query = tx
             .query(
                 "-- quarantined_to_retry\n\

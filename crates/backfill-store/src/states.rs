@@ -64,7 +64,7 @@ impl Store {
         host: &str,
         full_name: &str,
     ) -> Result<Option<BackfillState>, Error> {
-        let mut tx = self.begin_small().await?;
+        let mut tx = self.begin().await?;
         let query = tx
             .query(state_query!(
                 "find_state",

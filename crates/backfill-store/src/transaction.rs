@@ -30,9 +30,11 @@ pub(crate) struct Tx {
 }
 
 impl Tx {
-    /// Takes a connection and opens a transaction under these limits.
+    /// Takes a connection and opens a transaction under these limits. READ COMMITTED whatever the
+    /// server's default: who waits for a row's lock must then see what was committed.
     pub(crate) async fn begin(pool: &PgPool, limits: &Limits) -> Result<Self, Error> {
-        let inner = pool.begin().await.map_err(Error::from_driver)?;
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+        let inner = pool.begin_with(begin).await.map_err(Error::from_driver)?;
         let mut tx = Self { inner, prepare: limits.prepare };
         let milliseconds = |limit: Duration| limit.as_millis().to_string();
         let query = tx

@@ -87,3 +87,22 @@ async fn a_late_writer_loses_and_leaves_nothing() {
         ' ' ORDER BY chunk_number) FROM backfill_chunks";
     assert_eq!(database.text(chunks).await, "\"1:failed:abandoned 2:completed:\"");
 }
+
+#[tokio::test]
+async fn a_chunk_that_was_given_up_leaves_a_smaller_size() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let (acquired, claim) = claimed(&store).await;
+    store.set_chunk_size(&acquired.lease, 12).await.unwrap();
+    store.fail_chunk(&acquired.lease, &claim, "took too long").await.unwrap();
+    let state = store.find_state(UID, HOST, "acme/api").await.unwrap().unwrap();
+    assert_eq!((state.chunk_size, state.quick_pages, state.recent_failures), (Some(12), 0, 1));
+    let page = chunk(vec![pull_request(9)], "c1");
+    let given_up = store.commit_chunk(&acquired.lease, &claim, &page).await;
+    assert!(matches!(given_up, Err(Error::Inconsistent(_))), "{given_up:?}");
+    assert_eq!(database.text("SELECT count(*) FROM pull_requests").await, "0");
+
+    store.acquire(acquired.lease.state_id, UID).await.unwrap();
+    let late = store.set_chunk_size(&acquired.lease, 1).await;
+    assert!(matches!(late, Err(Error::Fenced)), "{late:?}");
+}

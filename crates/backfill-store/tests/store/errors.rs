@@ -129,3 +129,26 @@ async fn what_postgres_refuses_leaves_nothing() {
     fine.node_id = NodeId::from("PR_fine");
     store.commit_chunk(&acquired.lease, &claim, &chunk(vec![fine], "c1")).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_stricter_default_isolation_changes_nothing() {
+    let database = Database::migrated().await;
+    let name = database.name();
+    database
+        .run(&format!("ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'"))
+        .await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let mut late = database.connection().await;
+    late.execute("BEGIN; UPDATE progressive_backfill_state SET last_processed_cursor = 'late'")
+        .await
+        .unwrap();
+    let settle = async {
+        while database.text(WAITING).await != "1" {
+            tokio::task::yield_now().await;
+        }
+        late.execute("COMMIT").await.unwrap();
+    };
+    let (acquired, ()) = tokio::join!(store.acquire(state.id, UID), settle);
+    assert_eq!(acquired.unwrap().state.cursor, Some(Cursor::from("late")));
+}
