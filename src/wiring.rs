@@ -3,6 +3,7 @@
 //! It must not know what a look decides.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -56,8 +57,9 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
     spawn(stop_on_signal(stopping.clone()));
     let instance = args.instance_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let store = store(&args.database, &instance)?;
+    let schema_ready = Arc::new(AtomicBool::new(!args.migrate));
     if args.migrate {
-        migrate_or_keep_trying(store.clone()).await?;
+        migrate_or_keep_trying(store.clone(), schema_ready.clone()).await?;
     }
     let metrics = Arc::new(Metrics::new().context("metrics could not be registered")?);
     let health = Arc::new(Health::default());
@@ -72,6 +74,7 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
         recorder: recorder(client.clone(), &instance),
         client: client.clone(),
         store,
+        schema_ready,
         github,
         metrics,
         objects: objects.clone(),
@@ -158,9 +161,10 @@ fn store(args: &DatabaseArgs, instance: &str) -> anyhow::Result<Store> {
     .context("--database-url cannot be used")
 }
 
-/// Migrates now if the database answers, else as soon as it does.
-async fn migrate_or_keep_trying(store: Store) -> anyhow::Result<()> {
+/// Migrates now if the database answers, else as soon as it does, and says so when it is done.
+async fn migrate_or_keep_trying(store: Store, done: Arc<AtomicBool>) -> anyhow::Result<()> {
     let Err(error) = store.migrate().await else {
+        done.store(true, Ordering::Release);
         return Ok(());
     };
     if error.disposition() != Disposition::Transient {
@@ -171,10 +175,12 @@ async fn migrate_or_keep_trying(store: Store) -> anyhow::Result<()> {
         loop {
             tokio::time::sleep(MIGRATE_AGAIN).await;
             match store.migrate().await {
-                Ok(_) => return tracing::info!("schema is up to date"),
+                Ok(()) => break,
                 Err(error) => tracing::warn!(%error, "schema not brought up to date yet"),
             }
         }
+        done.store(true, Ordering::Release);
+        tracing::info!("schema is up to date");
     });
     Ok(())
 }
@@ -191,6 +197,7 @@ fn github(args: &OperatorArgs, metrics: Arc<Metrics>) -> anyhow::Result<GitHub> 
             let (operation, seconds) = (answer.operation, answer.seconds);
             metrics.count("backfill_github_requests_total", &[operation, answer.result], 1);
             metrics.observe("backfill_github_request_duration_seconds", &[operation], seconds);
+            metrics.count("backfill_github_points_total", &[], answer.points);
         }),
     })
     .context("--github-url cannot be used")

@@ -257,7 +257,6 @@ async fn commit(
     );
     run.metrics.count("backfill_pull_requests_total", &["quarantined"], quarantined);
     run.metrics.count("backfill_sanitized_characters_total", &[], fetched.removed_characters);
-    run.metrics.count("backfill_github_points_total", &[], fetched.points);
     tracing::info!(
         repository = %state.repository_name,
         chunk = claim.number,

@@ -148,7 +148,7 @@ impl Client {
         let body = serde_json::json!({
             "operationName": query.operation, "query": query.text, "variables": query.variables,
         });
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), spent.points);
         let response = self.post(&authorization, &body.to_string(), started, spent).await;
         let result = match response {
             Ok(response) => self.receive(response, started, &governor, &query, spent).await,
@@ -166,6 +166,7 @@ impl Client {
             operation: query.operation,
             result: result.as_ref().err().map_or("ok", |error| error.reason().as_str()),
             seconds: started.elapsed().as_secs_f64(),
+            points: spent.points - before,
         });
         result
     }

@@ -31,6 +31,8 @@ pub struct Exchange {
     pub result: &'static str,
     /// From the request to the last byte, in seconds; short where nothing was sent.
     pub seconds: f64,
+    /// Points it cost, as far as told.
+    pub points: i64,
 }
 
 /// What is told of each exchange; nothing unless set.

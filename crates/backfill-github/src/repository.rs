@@ -43,11 +43,25 @@ pub struct Index {
 impl Client {
     /// Looks a repository up by name: one query of one point. A rename is followed; a repository
     /// that is not there or that the credential cannot see is [`Error::RepositoryNotFound`].
+    ///
+    /// Where one of the newest pull requests cannot be read, a second query does without them.
     pub async fn resolve(&self, name: &RepositoryName) -> Result<Resolved, Error> {
+        match self.resolve_sampled(name, true).await {
+            Err(error) if error.is_size_related() => self.resolve_sampled(name, false).await,
+            other => other,
+        }
+    }
+
+    async fn resolve_sampled(
+        &self,
+        name: &RepositoryName,
+        sampled: bool,
+    ) -> Result<Resolved, Error> {
         let variables = ResolveVariables {
             owner: name.owner().to_owned(),
             name: name.name().to_owned(),
-            sample: SAMPLE,
+            sample: if sampled { SAMPLE } else { 1 },
+            sampled,
         };
         let operation = ResolveRepository::build(variables);
         let query = Query {
@@ -88,8 +102,23 @@ impl Client {
     }
 
     /// One page of `first` (1 to 100) rows of the light list, in the order of the walk: one
-    /// point. Its cursors are the walk's.
+    /// point. Its cursors are the walk's. Where GitHub cannot answer for so many, fewer come.
     pub async fn index(
+        &self,
+        repository: &NodeId,
+        after: Option<&Cursor>,
+        first: i64,
+    ) -> Result<Index, Error> {
+        let mut first = first.clamp(1, 100);
+        loop {
+            match self.index_page(repository, after, first).await {
+                Err(error) if error.is_size_related() && first > 1 => first /= 2,
+                other => return other,
+            }
+        }
+    }
+
+    async fn index_page(
         &self,
         repository: &NodeId,
         after: Option<&Cursor>,
@@ -97,7 +126,7 @@ impl Client {
     ) -> Result<Index, Error> {
         let variables = IndexVariables {
             id: repository.as_str().into(),
-            first: i32::try_from(first.clamp(1, 100)).unwrap_or(100),
+            first: i32::try_from(first).unwrap_or(100),
             after: after.map(|cursor| cursor.0.clone()),
         };
         let operation = IndexPullRequests::build(variables);

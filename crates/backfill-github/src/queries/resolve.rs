@@ -11,6 +11,8 @@ pub(crate) struct ResolveVariables {
     pub(crate) name: String,
     /// How many of the newest pull requests tell the average number of changed files.
     pub(crate) sample: i32,
+    /// Whether to ask for them at all.
+    pub(crate) sampled: bool,
 }
 
 /// The query. A renamed repository answers under its new name.
@@ -56,9 +58,10 @@ pub(crate) struct Ref {
 
 /// The newest pull requests, for their sizes.
 #[derive(cynic::QueryFragment, Debug)]
-#[cynic(graphql_type = "PullRequestConnection")]
+#[cynic(graphql_type = "PullRequestConnection", variables = "ResolveVariables")]
 pub(crate) struct Sample {
     pub(crate) total_count: i32,
+    #[directives(include(if: $sampled))]
     pub(crate) nodes: Option<Vec<Option<SampledPullRequest>>>,
 }
 

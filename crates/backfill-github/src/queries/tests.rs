@@ -49,7 +49,8 @@ fn read_variables() -> ReadVariables {
 }
 
 fn fixed_queries() -> BTreeMap<&'static str, String> {
-    let resolve = ResolveVariables { owner: "o".into(), name: "r".into(), sample: 20 };
+    let (owner, name) = ("o".into(), "r".into());
+    let resolve = ResolveVariables { owner, name, sample: 20, sampled: true };
     let index = IndexVariables { id: "NODE".into(), first: 100, after: None };
     BTreeMap::from([
         ("resolve", ResolveRepository::build(resolve).query),
