@@ -133,7 +133,10 @@ mod tests {
     use serde_json::{Value, json};
 
     fn world() -> Vec<Value> {
-        let pull = |day: u8, reviews: usize| json!({"createdAt": format!("2015-02-{day:02}T00:00:00Z"), "reviews": vec![0; reviews]});
+        let pull = |day: u8, reviews: usize| {
+            let reviews = vec![0; reviews];
+            json!({"createdAt": format!("2015-02-{day:02}T00:00:00Z"), "reviews": reviews})
+        };
         vec![pull(1, 1), pull(2, 10), pull(3, 100)]
     }
 
