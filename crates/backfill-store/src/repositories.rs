@@ -31,7 +31,7 @@ pub(crate) async fn upsert(
     host: &str,
     uid: &str,
 ) -> Result<Uuid, Error> {
-    refuse_replaced(tx, repository, host).await?;
+    refuse_replaced(tx, repository, host, uid).await?;
     let query = tx
         .query(
             "-- upsert_repository\n\
@@ -65,18 +65,28 @@ pub(crate) async fn upsert(
     Ok(id)
 }
 
-/// Locks the rows concerned, in the order of their ids, and refuses a name that is taken.
-async fn refuse_replaced(tx: &mut Tx, repository: &Repository, host: &str) -> Result<(), Error> {
+/// Locks the rows concerned, in the order of their ids. Refuses a name that another stored
+/// repository has, and for an object that captures one repository, any other: its name was freed
+/// by a rename and taken again.
+async fn refuse_replaced(
+    tx: &mut Tx,
+    repository: &Repository,
+    host: &str,
+    uid: &str,
+) -> Result<(), Error> {
     let query = tx
         .query(
             "-- lock_repositories\n\
-             SELECT github_id FROM repositories \
-             WHERE host = $1 AND (github_id = $2 OR lower(full_name) = lower($3)) \
-             ORDER BY id FOR UPDATE",
+             SELECT r.github_id FROM repositories r \
+             WHERE r.host = $1 AND (r.github_id = $2 OR lower(r.full_name) = lower($3) \
+                 OR r.id IN (SELECT s.repository_id FROM progressive_backfill_state s \
+                     WHERE s.object_uid = $4)) \
+             ORDER BY r.id FOR UPDATE",
         )
         .bind(host)
         .bind(repository.github_id)
-        .bind(repository.name.as_str());
+        .bind(repository.name.as_str())
+        .bind(uid);
     for row in tx.fetch_all(query).await? {
         if get::<i64>(&row, "github_id")? != repository.github_id {
             return Err(Error::RepositoryReplaced { name: repository.name.clone() });

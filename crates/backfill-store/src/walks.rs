@@ -20,7 +20,7 @@ pub struct BeginWalk<'a> {
     pub repository: &'a Repository,
     /// Its host.
     pub host: &'a str,
-    /// The object that wants the walk.
+    /// The object that wants the walk. An object captures one repository for as long as it lives.
     pub owner: &'a ObjectRef,
     /// What the walk covers.
     pub bounds: &'a WalkBounds,

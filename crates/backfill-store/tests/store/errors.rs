@@ -46,7 +46,7 @@ async fn waiting_for_a_lock_and_for_a_statement_are_bounded() {
 }
 
 #[tokio::test]
-async fn the_victim_of_a_deadlock_tries_again() {
+async fn a_deadlock_costs_no_chunk() {
     let database = Database::migrated().await;
     let store = database.store("one");
     let state = begin(&store, UID).await;
@@ -56,7 +56,8 @@ async fn the_victim_of_a_deadlock_tries_again() {
     for actor in [&mut changed.author, &mut changed.merged_by].into_iter().flatten() {
         actor.login.push_str("-renamed");
     }
-    // The rival holds the account that the chunk needs second, then asks for the first.
+    // The rival holds the account that the chunk needs second, then asks for the first. Whoever is
+    // the victim, the chunk commits.
     let mut rival = database.connection().await;
     rival
         .execute("BEGIN; UPDATE contributors SET username = 'x' WHERE github_id = 2")
@@ -66,22 +67,59 @@ async fn the_victim_of_a_deadlock_tries_again() {
         while database.text(WAITING).await != "1" {
             tokio::task::yield_now().await;
         }
-        let first = "UPDATE contributors SET username = 'x' WHERE github_id = 1";
-        let outcome = rival.execute(first).await;
+        let _ = rival.execute("UPDATE contributors SET username = 'x' WHERE github_id = 1").await;
         rival.execute("ROLLBACK").await.unwrap();
-        outcome.map(|_| ())
     };
     let claim = store.claim_chunk(&lease).await.unwrap();
     let page = chunk(vec![changed], "c2");
-    let (committed, rivalry) = tokio::join!(store.commit_chunk(&lease, &claim, &page), rivalry);
+    let (committed, ()) = tokio::join!(store.commit_chunk(&lease, &claim, &page), rivalry);
     assert_eq!(committed.unwrap().state.cursor, Some(Cursor::from("c2")));
-    assert!(rivalry.is_ok(), "the chunk waited first, so the chunk was the victim");
     let names = "SELECT username FROM contributors WHERE github_id < 3 ORDER BY github_id";
     assert_eq!(database.text(names).await, "user1-renamed;user2-renamed");
 }
 
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
+/// Makes the first so many attempts to store a pull request fail with this SQLSTATE.
+async fn failing(database: &Database, sqlstate: &str, attempts: i64) {
+    database
+        .run(&format!(
+            "CREATE SEQUENCE attempts; \
+             CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 IF nextval('attempts') <= {attempts} THEN \
+                     RAISE EXCEPTION 'lost' USING ERRCODE = '{sqlstate}'; \
+                 END IF; RETURN NEW; END $$; \
+             CREATE TRIGGER fail BEFORE INSERT ON pull_requests \
+                 FOR EACH ROW EXECUTE FUNCTION fail()"
+        ))
+        .await;
+}
+
+#[tokio::test]
+async fn a_lost_transaction_is_tried_three_times_and_no_more() {
+    for (sqlstate, failures, commits) in [
+        ("40001", 2, true),
+        ("40P01", 2, true),
+        ("40001", 3, false),
+        ("40P01", 3, false),
+        ("22000", 1, false),
+    ] {
+        let database = Database::migrated().await;
+        let store = database.store("one");
+        let (acquired, claim) = claimed(&store).await;
+        failing(&database, sqlstate, failures).await;
+        let page = chunk(vec![pull_request(9)], "c1");
+        let committed = store.commit_chunk(&acquired.lease, &claim, &page).await;
+        assert_eq!(committed.is_ok(), commits, "{sqlstate}: {committed:?}");
+        match (sqlstate, committed) {
+            ("40001", Err(error)) => assert!(matches!(error, Error::Serialization(_)), "{error:?}"),
+            ("40P01", Err(error)) => assert!(matches!(error, Error::Deadlock(_)), "{error:?}"),
+            (_, Err(error)) => assert!(matches!(error, Error::Refused(_)), "{error:?}"),
+            (_, Ok(committed)) => assert_eq!(committed.state.chunks_completed, 1),
+        }
+    }
+}
 
 #[tokio::test]
 async fn a_database_that_is_away_is_no_start_up_failure() {

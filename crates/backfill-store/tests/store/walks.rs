@@ -111,10 +111,18 @@ async fn a_freed_name_that_another_repository_took_is_refused() {
         let refused = store.record_repository(&repository(43, name), HOST, OTHER).await;
         assert!(matches!(refused, Err(Error::RepositoryReplaced { .. })), "{refused:?}");
     }
-    let mut same = repository(42, "acme/api");
+    // The object goes with its repository through a rename, not with the name.
+    begin_on(&store, UID, &repository(42, "acme/platform")).await.unwrap();
+    let refused = begin_on(&store, UID, &repository(43, "acme/api")).await;
+    assert!(matches!(refused, Err(Error::RepositoryReplaced { .. })), "{refused:?}");
+    let fresh = begin_on(&store, OTHER, &repository(43, "acme/api")).await.unwrap();
+    let found = store.find_state("nobody", HOST, "acme/api").await.unwrap().unwrap();
+    assert_eq!(found.id, fresh.id, "a present name comes before a former one");
+    let mut same = repository(42, "acme/platform");
     same.node_id = NodeId::from("R_new_form");
     begin_on(&store, UID, &same).await.unwrap();
-    assert_eq!(database.text("SELECT node_id FROM repositories").await, "R_new_form");
+    let node_id = "SELECT node_id FROM repositories WHERE github_id = 42";
+    assert_eq!(database.text(node_id).await, "R_new_form");
 }
 
 #[tokio::test]
