@@ -2,7 +2,7 @@
 //!
 //! A message never holds a secret or a response body.
 
-use backfill_api::{Disposition, Reason};
+use backfill_api::{Disposition, Reason, RepositoryBackfillSpec};
 use backfill_engine::seen::Fault;
 
 /// A fault of `reason`, in the reason's own disposition.
@@ -21,6 +21,22 @@ pub fn of_github(error: &backfill_github::Error) -> Fault {
     }
 }
 
+/// The same fault in words that name what has to be mended, where the cause itself cannot know.
+pub fn about(fault: Fault, spec: &RepositoryBackfillSpec) -> Fault {
+    let secret = spec.credentials_ref.as_ref().map_or("", |reference| reference.name.as_str());
+    let repository = &spec.repository;
+    let message = match fault.reason {
+        Reason::CredentialsInvalid => {
+            format!("GitHub answers 401 to secret {secret}; replace its token")
+        }
+        Reason::RepositoryNotFound => {
+            format!("{repository} does not exist, or secret {secret} cannot see it")
+        }
+        _ => return fault,
+    };
+    Fault { message, ..fault }
+}
+
 /// What the database's side said.
 pub fn of_store(error: &backfill_store::Error) -> Fault {
     Fault {
@@ -29,6 +45,11 @@ pub fn of_store(error: &backfill_store::Error) -> Fault {
         message: error.to_string(),
         not_before: error.until(),
     }
+}
+
+/// The database could not be migrated at the start; it is tried again until it can.
+pub fn migrating() -> Fault {
+    new(Reason::StoreUnavailable, "the database's schema is still to be brought up to date")
 }
 
 /// What the API server said; the object is looked at again, whatever it was.

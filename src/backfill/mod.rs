@@ -15,6 +15,7 @@ mod watched;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use backfill_api::{Reason, RepositoryBackfill};
@@ -39,6 +40,8 @@ pub use permits::Permits;
 pub struct Context {
     pub client: Client,
     pub store: Store,
+    /// False while this process still has the schema to bring up to date.
+    pub schema_ready: Arc<AtomicBool>,
     pub github: GitHub,
     pub metrics: Arc<Metrics>,
     pub objects: reflector::Store<RepositoryBackfill>,

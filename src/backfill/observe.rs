@@ -2,6 +2,8 @@
 //!
 //! It must not decide anything: what is missing is a fact like any other.
 
+use std::sync::atomic::Ordering;
+
 use backfill_api::annotations::{REQUESTED_AT, RESTART_REQUESTED_AT, request};
 use backfill_api::conditions::SUCCEEDED;
 use backfill_api::{DeletionPolicy, Disposition, Priority, Reason, RepositoryBackfill};
@@ -49,8 +51,7 @@ pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
     let id = id_of(object);
     let spec = &object.spec;
     let floor = spec.min_rate_limit_points.unwrap_or(0).max(ctx.settings.min_rate_limit_points);
-    let state = ctx.store.find_state(&id.uid, HOST, &spec.repository).await;
-    let state = state.map_err(|error| faults::of_store(&error));
+    let state = state(ctx, &id, &spec.repository).await;
     let token = credentials::token(ctx, object).await;
     let github = token
         .as_ref()
@@ -98,6 +99,22 @@ fn wants_to_run(
         })
 }
 
+/// The row that concerns the repository. As long as this process is still to bring the schema up
+/// to date, a half-made one is neither read nor held against anybody.
+async fn state(
+    ctx: &Context,
+    id: &ObjectRef,
+    repository: &str,
+) -> Result<Option<BackfillState>, Fault> {
+    let schema_ready = ctx.schema_ready.load(Ordering::Acquire);
+    let found = ctx.store.find_state(&id.uid, HOST, repository).await;
+    match found.map_err(|error| faults::of_store(&error)) {
+        Err(fault) if fault.reason != Reason::StoreNotMigrated => Err(fault),
+        _ if !schema_ready => Err(faults::migrating()),
+        found => found,
+    }
+}
+
 /// Who an object is.
 pub fn id_of(object: &RepositoryBackfill) -> ObjectRef {
     ObjectRef {
@@ -120,12 +137,16 @@ fn object_seen(
     let spec = &object.spec;
     let deletes_rows = spec.deletion_policy == DeletionPolicy::Delete;
     let refused = deletes_rows && !ctx.settings.allow_row_deletion;
+    let restart_requested_at = requested(object, RESTART_REQUESTED_AT);
     let succeeded = object.status.as_ref().is_some_and(|status| {
-        status.conditions.iter().any(|condition| {
-            condition.type_ == SUCCEEDED
-                && condition.status == "True"
-                && condition.observed_generation == object.metadata.generation
-        })
+        let restarts = restart_requested_at.is_some()
+            && restart_requested_at != status.last_handled_restart_requested_at;
+        !restarts
+            && status.conditions.iter().any(|condition| {
+                condition.type_ == SUCCEEDED
+                    && condition.status == "True"
+                    && condition.observed_generation == object.metadata.generation
+            })
     });
     ObjectSeen {
         id: id.clone(),
@@ -137,7 +158,7 @@ fn object_seen(
         refusal: refused.then(row_deletion_refused),
         fingerprint: state.map(|state| fingerprint(&state.repository_node_id, spec)),
         requested_at: requested(object, REQUESTED_AT),
-        restart_requested_at: requested(object, RESTART_REQUESTED_AT),
+        restart_requested_at,
         secret: spec.credentials_ref.as_ref().map(|reference| reference.name.clone()),
         max_consecutive_errors: i64::from(spec.failure_policy.max_consecutive_errors),
         succeeded,
