@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::assets::Assets;
 use crate::clone;
+use crate::supervise::trampoline::tied;
 
 /// Builds every binary, then runs every test. Errors if one fails.
 pub fn test() -> anyhow::Result<()> {
@@ -51,7 +52,7 @@ pub fn generate() -> anyhow::Result<()> {
 /// Runs cargo in the clone. Its exit code becomes ours by way of an error.
 fn cargo(args: &[&str]) -> anyhow::Result<()> {
     eprintln!("cargo {}", args.join(" "));
-    let status = Command::new("cargo").args(args).current_dir(clone::root()?).status();
+    let status = tied(Path::new("cargo"))?.args(args).current_dir(clone::root()?).status();
     let status = status.context("starting cargo")?;
     if !status.success() {
         bail!("cargo {} failed ({status})", args.join(" "));

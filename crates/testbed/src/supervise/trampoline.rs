@@ -66,3 +66,12 @@ pub fn command(trampoline: &Path, program: &Program) -> anyhow::Result<Command> 
     command.stdout(log.try_clone()?).stderr(log).current_dir("/");
     Ok(command)
 }
+
+/// The command that runs a tool such as a compiler, which stops when this process ends. It
+/// keeps our terminal. The thread that spawns it must also wait for it.
+pub fn tied(program: &Path) -> anyhow::Result<Command> {
+    let mut command = Command::new(crate::clone::binary("testbed")?);
+    command.arg("child").arg(format!("--parent={}", std::process::id()));
+    command.arg("--death-signal=SIGINT").arg("--").arg(program);
+    Ok(command)
+}

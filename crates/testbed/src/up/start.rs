@@ -1,7 +1,6 @@
 //! Brings up the testbed of this clone. Must not know how its parts are kept running.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -9,6 +8,7 @@ use anyhow::{Context, bail};
 use super::session::{Session, choose, claim, link};
 use crate::cluster::Cluster;
 use crate::standin::StandInArgs;
+use crate::supervise::trampoline::tied;
 use crate::{Choices, clone};
 
 /// What `make up` takes, each also as a variable of that name.
@@ -110,7 +110,7 @@ pub async fn up(args: &UpArgs) -> anyhow::Result<Session> {
 pub fn build_release() -> anyhow::Result<()> {
     eprintln!("building (about four minutes the first time, then seconds)");
     // Always both: another choice of packages would build what they share once more.
-    let status = Command::new("cargo")
+    let status = tied(Path::new("cargo"))?
         .args(["build", "--release", "--quiet", "--bins"])
         .args(["-p", "backfill-operator", "-p", "github-standin"])
         .current_dir(clone::root()?)
