@@ -105,7 +105,11 @@ pub async fn act(
 }
 
 async fn suspend(ctx: &Context, observed: &Observed) -> Outcome {
-    let state = record_pause(ctx, observed, StateStatus::Paused, "suspended", None).await;
+    let paused = record_pause(ctx, observed, StateStatus::Paused, "suspended", None).await;
+    let state = match paused {
+        Ok(state) => state,
+        Err(elsewhere) => return elsewhere,
+    };
     Shown::new(Reason::Suspended, "suspended; set spec.suspend to false to go on")
         .state(state)
         .outcome()
@@ -116,7 +120,10 @@ async fn reject(ctx: &Context, observed: &Observed, fault: Fault, until: Timesta
         Reason::CircuitOpen => (StateStatus::Paused, "circuit_open"),
         _ => (StateStatus::Failed, fault.reason.as_str()),
     };
-    let state = record_pause(ctx, observed, status, pause, None).await;
+    let state = match record_pause(ctx, observed, status, pause, None).await {
+        Ok(state) => state,
+        Err(elsewhere) => return elsewhere,
+    };
     ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
     Shown::new(fault.reason, fault.message).state(state).at(until).outcome()
 }
@@ -140,7 +147,11 @@ async fn wait(
         }
         Pause::Turn { reason, message } => {
             let word = pause_word(reason);
-            let state = record_pause(ctx, observed, StateStatus::Paused, word, Some(until)).await;
+            let paused = record_pause(ctx, observed, StateStatus::Paused, word, Some(until)).await;
+            let state = match paused {
+                Ok(state) => state,
+                Err(elsewhere) => return elsewhere,
+            };
             Shown::new(reason, message).state(state).wait(until).outcome()
         }
         Pause::Trouble(fault) => {
@@ -166,24 +177,32 @@ fn pause_word(reason: Reason) -> &'static str {
 }
 
 /// Writes status and reason into the own row where they differ; what cannot be written is shown
-/// all the same. The row as it is then known.
+/// all the same. The row as it is then known, or the outcome where another instance is at it: then
+/// it is that one's to say how things stand.
 async fn record_pause(
     ctx: &Context,
     observed: &Observed,
     status: StateStatus,
     reason: &str,
     until: Option<Timestamp>,
-) -> Option<BackfillState> {
-    let state = observed.seen.own_state()?.clone();
+) -> Result<Option<BackfillState>, Outcome> {
+    let Some(state) = observed.seen.own_state().cloned() else { return Ok(None) };
     let same = state.status == status && state.pause_reason.as_deref() == Some(reason);
     if same || state.status == StateStatus::Completed {
-        return Some(state);
+        return Ok(Some(state));
     }
     let uid = &observed.seen.object.id.uid;
-    if let Err(error) = ctx.store.record_pause(state.id, uid, status, reason, until).await {
-        tracing::warn!(error = %error, reason, "pause not recorded");
+    match ctx.store.record_pause(state.id, uid, status, reason, until).await {
+        Err(backfill_store::Error::Fenced) => return Err(elsewhere(ctx)),
+        Err(error) => tracing::warn!(error = %error, reason, "pause not recorded"),
+        Ok(()) => {}
     }
-    Some(state)
+    Ok(Some(state))
+}
+
+/// Another instance is at it, or the row has gone to another object: nothing to say.
+fn elsewhere(ctx: &Context) -> Outcome {
+    Outcome::Silent(Some((ctx.clock)() + retry::QUEUED_LOOK))
 }
 
 async fn forgive(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
@@ -286,6 +305,7 @@ pub async fn fail(
     fault: Fault,
     counts: bool,
 ) -> Outcome {
+    let fault = faults::about(fault, &object.spec);
     let now = (ctx.clock)();
     let uid = &observed.seen.object.id.uid;
     let state = observed.seen.own_state().cloned();
@@ -307,7 +327,10 @@ pub async fn fail(
     let recorded = match &state {
         Some(state) => {
             let failure = failure(&fault, counts, until);
-            ctx.store.record_failure(state.id, uid, &failure).await.is_ok()
+            match ctx.store.record_failure(state.id, uid, &failure).await {
+                Err(backfill_store::Error::Fenced) => return elsewhere(ctx),
+                recorded => recorded.is_ok(),
+            }
         }
         None => false,
     };

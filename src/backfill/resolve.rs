@@ -83,11 +83,14 @@ async fn begin(
         // Who owned it as we looked has finished or is gone, else the look had ended there; who
         // came in between has not.
         take_over_from: seen.state.as_ref().ok().and_then(Option::as_ref).and_then(owner_uid),
+        seen_walk: Some(seen.own_state().map_or(0, |state| state.walk)),
         chunk_size: first_size(object, resolved),
         is_size_asked: object.spec.chunk.size.is_some(),
         metadata: BTreeMap::new(),
     };
     match ctx.store.begin_walk(&walk).await {
+        // A walk begun here has no holder yet: another instance was quicker.
+        Ok(state) if state.lease_holder.is_some() => Outcome::Again,
         Ok(state) => {
             tracing::info!(
                 namespace = seen.object.id.namespace,

@@ -1,5 +1,5 @@
 //! What a run that could not go on leaves in the state row: an error, or a wait. Needs no lease,
-//! only the row's owner: most of it happens before a lease is taken.
+//! because most of it happens before one is taken, but gives way to another instance that has one.
 
 use backfill_api::Reason;
 use backfill_engine::model::StateStatus;
@@ -31,7 +31,7 @@ pub struct Failure {
 
 impl Store {
     /// Keeps an error and the instant of the next attempt, so that a restart does not stampede.
-    /// [`Error::Fenced`] when the row has gone to another object.
+    /// [`Error::Fenced`] when the row has gone to another object or another instance is at it.
     pub async fn record_failure(
         &self,
         state_id: Uuid,
@@ -50,7 +50,9 @@ impl Store {
                      metadata = CASE WHEN $8::text IS NULL THEN metadata - 'pause_reason' \
                          ELSE metadata || jsonb_build_object('pause_reason', $8::text) END, \
                      updated_at = now() \
-                 WHERE id = $1 AND object_uid = $2",
+                 WHERE id = $1 AND object_uid = $2 \
+                   AND (lease_holder IS NULL OR lease_holder = $9 OR lease_expires_at IS NULL \
+                        OR lease_expires_at <= clock_timestamp())",
             )
             .bind(state_id)
             .bind(uid)
@@ -59,13 +61,14 @@ impl Store {
             .bind(failure.reason.as_str())
             .bind(failure.next_attempt_at.map(at))
             .bind(status_word(failure.status))
-            .bind(&failure.pause_reason);
+            .bind(&failure.pause_reason)
+            .bind(&self.instance_id);
         finish(tx, query).await
     }
 
     /// Keeps why nothing happens although there is no error: a limit, a suspension, a turn to
     /// come. The next acquire makes the row active again. [`Error::Fenced`] when the row has gone
-    /// to another object.
+    /// to another object or another instance is at it.
     pub async fn record_pause(
         &self,
         state_id: Uuid,
@@ -82,13 +85,16 @@ impl Store {
                      status = $3, written_status = $3, next_attempt_at = $5, \
                      metadata = metadata || jsonb_build_object('pause_reason', $4::text), \
                      updated_at = now() \
-                 WHERE id = $1 AND object_uid = $2",
+                 WHERE id = $1 AND object_uid = $2 \
+                   AND (lease_holder IS NULL OR lease_holder = $6 OR lease_expires_at IS NULL \
+                        OR lease_expires_at <= clock_timestamp())",
             )
             .bind(state_id)
             .bind(uid)
             .bind(status_word(status))
             .bind(pause_reason)
-            .bind(until.map(at));
+            .bind(until.map(at))
+            .bind(&self.instance_id);
         finish(tx, query).await
     }
 }

@@ -32,6 +32,9 @@ pub struct BeginWalk<'a> {
     pub handled_restart_requested_at: Option<&'a str>,
     /// Uid of an unfinished object whose row may be taken: the caller saw that it is gone.
     pub take_over_from: Option<&'a str>,
+    /// The object's walk as the caller saw it, 0 if there was none: if another instance has begun
+    /// one since, that one stands. `None` begins one in any case.
+    pub seen_walk: Option<i64>,
     /// Page size to start with, in pull requests.
     pub chunk_size: i64,
     /// That size was asked for, so it wins over what an earlier walk has learned.
@@ -52,8 +55,10 @@ impl Store {
             let uid = &begin.owner.uid;
             let repository_id =
                 repositories::upsert(&mut tx, begin.repository, begin.host, uid).await?;
-            refuse_claimed(&mut tx, repository_id, begin).await?;
-            let id = upsert_state(&mut tx, repository_id, begin).await?;
+            let id = match begun_meanwhile(&mut tx, repository_id, begin).await? {
+                Some(id) => id,
+                None => upsert_state(&mut tx, repository_id, begin).await?,
+            };
             let state = states::read(&mut tx, id).await?;
             tx.commit().await?;
             Ok(state)
@@ -62,30 +67,32 @@ impl Store {
     }
 }
 
-/// Refuses a backfill that another object has not finished.
-async fn refuse_claimed(
+/// Locks the row and refuses one that another object has not finished. The row's key if another
+/// instance has begun a walk of the object since the caller looked.
+async fn begun_meanwhile(
     tx: &mut Tx,
     repository_id: Uuid,
     begin: &BeginWalk<'_>,
-) -> Result<(), Error> {
+) -> Result<Option<Uuid>, Error> {
     let query = tx
         .query(
             "-- lock_state_of_repository\n\
-             SELECT object_uid, object_namespace, object_name, status \
+             SELECT id, walk::bigint AS walk, object_uid, object_namespace, object_name, status \
              FROM progressive_backfill_state WHERE repository_id = $1 FOR UPDATE",
         )
         .bind(repository_id);
-    let Some(row) = tx.fetch_optional(query).await? else { return Ok(()) };
+    let Some(row) = tx.fetch_optional(query).await? else { return Ok(None) };
     let is_finished = get::<String>(&row, "status")? == "completed";
     match states::owner(&row)? {
-        Some(owner)
-            if owner.uid != begin.owner.uid
-                && !is_finished
-                && begin.take_over_from != Some(owner.uid.as_str()) =>
-        {
+        Some(owner) if owner.uid == begin.owner.uid => {
+            let walk: i64 = get(&row, "walk")?;
+            let begun = begin.seen_walk.is_some_and(|seen| seen != walk);
+            begun.then(|| get(&row, "id")).transpose()
+        }
+        Some(owner) if !is_finished && begin.take_over_from != Some(owner.uid.as_str()) => {
             Err(Error::Claimed { owner })
         }
-        _ => Ok(()),
+        _ => Ok(None),
     }
 }
 

@@ -189,6 +189,7 @@ pub fn walk<'a>(
         handled_requested_at: None,
         handled_restart_requested_at: None,
         take_over_from: None,
+        seen_walk: None,
         chunk_size: 25,
         is_size_asked: false,
         metadata: BTreeMap::new(),

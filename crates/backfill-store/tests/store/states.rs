@@ -56,6 +56,24 @@ async fn failures_count_until_a_chunk_commits() {
 }
 
 #[tokio::test]
+async fn what_fails_here_is_not_held_against_an_instance_at_work() {
+    let database = Database::migrated().await;
+    let (one, two) = (database.store("one"), database.store("two"));
+    let state = begin(&one, UID).await;
+    let lease = two.acquire(state.id, UID).await.unwrap().lease;
+    let late = one.record_failure(state.id, UID, &failure(Reason::InternalError, true)).await;
+    assert!(matches!(late, Err(Error::Fenced)), "{late:?}");
+    let late = one.record_pause(state.id, UID, StateStatus::Paused, "queued", None).await;
+    assert!(matches!(late, Err(Error::Fenced)), "{late:?}");
+    let at_work = find(&two).await;
+    assert_eq!((at_work.status, at_work.failed_attempts), (StateStatus::Active, 0));
+    two.record_pause(state.id, UID, StateStatus::Paused, "queued", None).await.unwrap();
+    two.release(&lease).await.unwrap();
+    one.record_failure(state.id, UID, &failure(Reason::InternalError, true)).await.unwrap();
+    assert_eq!(find(&one).await.failed_attempts, 1, "nobody is at work any more");
+}
+
+#[tokio::test]
 async fn a_pause_says_why_and_the_next_acquire_ends_it() {
     let database = Database::migrated().await;
     let store = database.store("one");

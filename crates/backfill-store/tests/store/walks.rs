@@ -82,6 +82,20 @@ async fn of_two_that_begin_together_one_owns_it() {
 }
 
 #[tokio::test]
+async fn of_two_instances_that_begin_a_walk_of_one_object_the_first_does() {
+    let database = Database::migrated().await;
+    let (one, two) = (database.store("one"), database.store("two"));
+    let (owner, bounds, found) = (owner(UID), bounds(), repository(42, "acme/api"));
+    let mut begin = walk(&found, &owner, &bounds);
+    begin.seen_walk = Some(0);
+    let (a, b) = tokio::join!(one.begin_walk(&begin), two.begin_walk(&begin));
+    assert_eq!((a.unwrap().walk, b.unwrap().walk), (1, 1), "both saw no walk");
+    begin.seen_walk = Some(1);
+    assert_eq!(one.begin_walk(&begin).await.unwrap().walk, 2, "seen, so another is wanted");
+    assert_eq!(two.begin_walk(&begin).await.unwrap().walk, 2);
+}
+
+#[tokio::test]
 async fn a_renamed_repository_is_found_under_each_of_its_names() {
     let database = Database::migrated().await;
     let store = database.store("one");
