@@ -2,6 +2,8 @@
 //!
 //! Succeeds only when nothing is missing; a difference is said, and looked at again.
 
+use std::collections::HashSet;
+
 use backfill_api::{Reason, RepositoryBackfill};
 use backfill_engine::model::{BackfillState, PullRequest, PullRequestNumber};
 use backfill_engine::seen::Fault;
@@ -65,12 +67,61 @@ async fn prove(
     state: &BackfillState,
 ) -> Result<BackfillState, Fault> {
     retry_quarantined(ctx, github, lease, state).await?;
-    let ledger = ctx.store.ledger(state.id).await.map_err(|error| faults::of_store(&error))?;
-    holds_together(&ledger)?;
+    let mut ledger = ledger_of(ctx, state).await?;
     if state.bounds.is_whole_history() {
-        agrees_with_github(github, state, &ledger).await?;
+        let agreed = agrees_with_github(github, state, &ledger).await;
+        if let Err(fault) = agreed {
+            if fault.reason != Reason::TotalsDiffer || !bury_gone(ctx, github, lease, state).await?
+            {
+                return Err(fault);
+            }
+            ledger = ledger_of(ctx, state).await?;
+            agrees_with_github(github, state, &ledger).await?;
+        }
     }
     ctx.store.complete(lease, &ledger).await.map_err(|error| faults::of_store(&error))
+}
+
+async fn ledger_of(ctx: &Context, state: &BackfillState) -> Result<Ledger, Fault> {
+    let ledger = ctx.store.ledger(state.id).await.map_err(|error| faults::of_store(&error))?;
+    holds_together(&ledger)?;
+    Ok(ledger)
+}
+
+/// Marks what GitHub no longer lists; true if there was any. The whole light list is read for it,
+/// a point a hundred.
+async fn bury_gone(
+    ctx: &Context,
+    github: &Client,
+    lease: &Lease,
+    state: &BackfillState,
+) -> Result<bool, Fault> {
+    // The rows first: what is opened while the list is read cannot be missing from it.
+    let rows = ctx.store.live_numbers(state.repository_id).await;
+    let rows = rows.map_err(|error| faults::of_store(&error))?;
+    let mut listed = HashSet::new();
+    let mut after = None;
+    loop {
+        let index = github.index(&state.repository_node_id, after.as_ref(), 100).await;
+        let index = index.map_err(|error| faults::of_github(&error))?;
+        listed.extend(index.entries.iter().map(|entry| entry.number));
+        if index.has_next_page {
+            after = index.end_cursor;
+            continue;
+        }
+        // Nothing is taken for gone on the word of a list that is not whole.
+        if i64::try_from(listed.len()) != Ok(index.total_count) {
+            return Ok(false);
+        }
+        break;
+    }
+    let gone: Vec<_> = rows.into_iter().filter(|number| !listed.contains(number)).collect();
+    if gone.is_empty() {
+        return Ok(false);
+    }
+    tracing::info!(repository = %state.repository_name, gone = gone.len(), "gone from GitHub");
+    ctx.store.bury(lease, &gone).await.map_err(|error| faults::of_store(&error))?;
+    Ok(true)
 }
 
 /// Tries those set aside once more, where somebody asked for it.

@@ -221,7 +221,7 @@ pub fn paced_until(
 fn stop_of(fault: Fault, nothing_committed: bool) -> Stop {
     match (fault.reason, fault.not_before) {
         (Reason::RateLimited | Reason::SecondaryRateLimited | Reason::Paced, Some(until)) => {
-            Stop::Wait(until, Reason::RateLimited, fault.message)
+            Stop::Wait(until, fault.reason, fault.message)
         }
         (Reason::LeaseHeld | Reason::Fenced, until) => {
             Stop::Elsewhere(until.unwrap_or(Timestamp::MIN))

@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::budget::Place;
 use crate::model::{BackfillState, StateStatus};
 use crate::progress::of_secret;
-use crate::retry::{CLAIMED_LOOK, QUEUED_LOOK, STALLED_LOOK};
+use crate::retry::{CLAIMED_LOOK, QUEUED_LOOK, REST_LOOK, STALLED_LOOK};
 use crate::seen::{Fault, Seen};
 
 /// What to do next. Exactly one per look.
@@ -78,7 +78,7 @@ pub enum Pause {
 type Check = fn(&Seen) -> Option<Step>;
 
 /// The life cycle, first match wins.
-pub const CHECKS: [(&str, Check); 17] = [
+pub const CHECKS: [(&str, Check); 18] = [
     ("an object that goes is let go", deleted),
     ("a finalizer stands only where rows go with the object", finalizer),
     ("a suspended object rests", suspended),
@@ -86,6 +86,7 @@ pub const CHECKS: [(&str, Check); 17] = [
     ("without the store nothing is known", store_down),
     ("a request to look now clears what is in the way", asked_again),
     ("a proved walk stays proved, whatever else is missing", complete),
+    ("what succeeded stays so when its row has passed to another object", passed_on),
     ("a repository has one owner at a time", claimed),
     ("without credentials nothing can be asked", credentials),
     ("an open circuit waits for a person", circuit_open),
@@ -144,6 +145,12 @@ fn asked_again(seen: &Seen) -> Option<Step> {
 fn complete(seen: &Seen) -> Option<Step> {
     let state = seen.own_walk()?;
     (state.status == StateStatus::Completed).then_some(Step::Complete)
+}
+
+fn passed_on(seen: &Seen) -> Option<Step> {
+    let owner = seen.state.as_ref().ok()?.as_ref()?.owner.as_ref()?;
+    let is_over = seen.object.succeeded && owner.uid != seen.object.id.uid;
+    is_over.then(|| Step::Wait { until: later(seen.now, REST_LOOK), pause: Pause::Unchanged })
 }
 
 fn claimed(seen: &Seen) -> Option<Step> {

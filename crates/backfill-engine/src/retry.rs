@@ -21,6 +21,8 @@ pub const BUG_LOOK: SignedDuration = SignedDuration::from_mins(5);
 pub const CLAIMED_LOOK: SignedDuration = SignedDuration::from_secs(15);
 /// How often a backfill that waits for a free place, or for the store, asks again.
 pub const QUEUED_LOOK: SignedDuration = SignedDuration::from_secs(2);
+/// How often an object is looked at that has nothing left to do but rests on another's row.
+pub const REST_LOOK: SignedDuration = SignedDuration::from_hours(1);
 /// The longest wait that the other side may ask for.
 pub const LONGEST_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
 

@@ -49,7 +49,7 @@ pub struct ObjectSeen {
     pub secret: Option<String>,
     /// `spec.failurePolicy.maxConsecutiveErrors`.
     pub max_consecutive_errors: i64,
-    /// The status of this generation already says Succeeded.
+    /// The status of this generation already says Succeeded, and no restart was asked for since.
     pub succeeded: bool,
 }
 

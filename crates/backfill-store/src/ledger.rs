@@ -107,7 +107,21 @@ impl Store {
         Ok(state)
     }
 
-    /// Marks pull requests that GitHub no longer has; their rows stay.
+    /// Numbers of a repository's live rows.
+    pub async fn live_numbers(&self, repository_id: Uuid) -> Result<Vec<PullRequestNumber>, Error> {
+        let mut tx = self.begin().await?;
+        let query = tx
+            .query(
+                "-- live_numbers\n\
+                 SELECT COALESCE(array_agg(number::bigint), '{}') AS numbers FROM pull_requests \
+                 WHERE repository_id = $1 AND deleted_at IS NULL",
+            )
+            .bind(repository_id);
+        let row = tx.fetch_one(query).await?;
+        Ok(numbers(&get::<Vec<i64>>(&row, "numbers")?))
+    }
+
+    /// Marks pull requests that GitHub no longer has, and all that hangs on them; the rows stay.
     pub async fn bury(&self, lease: &Lease, gone: &[PullRequestNumber]) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         lock_state(&mut tx, lease).await?;
@@ -119,7 +133,19 @@ impl Store {
                      FROM progressive_backfill_state s \
                      WHERE s.id = $1 AND p.repository_id = s.repository_id \
                        AND p.number = ANY($2::bigint[]) AND p.deleted_at IS NULL \
-                     RETURNING p.id) \
+                     RETURNING p.id), \
+                 reviews_too AS ( \
+                     UPDATE reviews SET deleted_at = now(), stored_at = now() \
+                     WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
+                 comments_too AS ( \
+                     UPDATE comments SET deleted_at = now(), stored_at = now() \
+                     WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
+                 commits_too AS ( \
+                     UPDATE pull_request_commits SET deleted_at = now(), stored_at = now() \
+                     WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
+                 files_too AS ( \
+                     UPDATE pull_request_files SET deleted_at = now(), stored_at = now() \
+                     WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL) \
                  UPDATE progressive_backfill_state \
                  SET stored_prs = stored_prs - (SELECT count(*) FROM buried) WHERE id = $1",
             )

@@ -130,6 +130,20 @@ fn the_life_of_a_backfill() {
 }
 
 #[test]
+fn what_succeeded_leaves_its_row_to_the_next_owner() {
+    let passed_on = |succeeded: bool| {
+        with(|seen| {
+            row(seen).owner = Some(object("next"));
+            row(seen).status = StateStatus::Completed;
+            seen.object.succeeded = succeeded;
+        })
+    };
+    let rests = |step| matches!(step, Step::Wait { pause: Pause::Unchanged, .. });
+    assert!(rests(decide(&passed_on(true))));
+    assert_eq!(decide(&passed_on(false)), Step::Resolve);
+}
+
+#[test]
 fn another_wish_starts_another_walk() {
     let edited = with(|seen| {
         row(seen).status = StateStatus::Completed;
