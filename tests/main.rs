@@ -3,7 +3,11 @@
 
 mod api;
 mod crash;
+mod credentials;
 mod documents;
+mod faults;
+mod limits;
+mod owners;
 mod support;
 mod tidy;
 mod walk;

@@ -47,7 +47,7 @@ const OURS: [&str; 9] = [
 const WALK: &str = "
     SELECT 'chunk ' || jsonb_build_object('stage', stage, 'walk', walk, 'from', first_cursor,
            'to', end_cursor, 'numbers', pr_numbers, 'written', prs_written,
-           'unchanged', prs_unchanged, 'requests', api_calls_made, 'points', points)::text
+           'unchanged', prs_unchanged)::text
       FROM backfill_chunks WHERE status = 'completed'
      UNION ALL
     SELECT 'walk ' || jsonb_build_object('status', status, 'stage', stage, 'walk', walk,

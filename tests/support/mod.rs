@@ -4,6 +4,7 @@
 
 pub mod dump;
 pub mod ground;
+pub mod ledger;
 pub mod objects;
 pub mod oracle;
 pub mod rows;
@@ -44,6 +45,8 @@ pub struct Setup {
     pub limits: Option<Value>,
     /// Fault plan of the stand-in.
     pub faults: Option<Value>,
+    /// The only tokens that the stand-in knows; without any it takes every token.
+    pub tokens: Vec<String>,
     /// Milliseconds that each answer of the stand-in takes longer.
     pub latency_ms: u32,
 }
@@ -200,6 +203,7 @@ async fn standin(setup: &Setup) -> StandIn {
     let args = StandInArgs {
         world: files.iter().map(|file| file.path().to_owned()).chain(setup.files.clone()).collect(),
         synthetic: setup.synthetic.clone(),
+        tokens: setup.tokens.clone(),
         latency_ms: setup.latency_ms,
         ..StandInArgs::default()
     };

@@ -69,6 +69,11 @@ impl Recorder {
                     Ok(WatchEvent::Bookmark(mark)) => {
                         self.seen.lock().unwrap().version = mark.metadata.resource_version;
                     }
+                    Ok(WatchEvent::Error(refused)) if refused.code == 410 => {
+                        // A server that was started again no longer knows what it has sent.
+                        self.list().await;
+                        break;
+                    }
                     Ok(WatchEvent::Error(refused)) => {
                         self.seen.lock().unwrap().trouble = Some(refused.to_string());
                     }
@@ -76,6 +81,13 @@ impl Recorder {
                 }
             }
         }
+    }
+
+    /// Goes on from the objects as they are.
+    async fn list(&self) {
+        let Ok(present) = self.api.list(&ListParams::default()).await else { return };
+        present.items.iter().for_each(|object| self.note(object));
+        self.seen.lock().unwrap().version = present.metadata.resource_version.unwrap();
     }
 
     fn note(&self, object: &RepositoryBackfill) {

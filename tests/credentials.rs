@@ -1,0 +1,132 @@
+//! Whatever is wrong with credentials or the repository's name is said with its own reason, and
+//! mends without a restart.
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::{Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+
+use crate::support::objects::{message, status};
+use crate::support::oracle::Oracle;
+use crate::support::{Setup, Trial, World, plan};
+
+async fn secret(trial: &Trial, manifest: Value) {
+    let secrets: Api<Secret> = Api::namespaced(trial.client.clone(), &trial.namespace);
+    let secret: Secret = serde_json::from_value(manifest).unwrap();
+    secrets.create(&PostParams::default(), &secret).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_used_says_what_it_needs() {
+    let repositories = ["acme/one", "acme/two", "acme/three", "acme/four"];
+    let none = World::empty("acme/none");
+    let world = repositories.iter().fold(none, |all, name| all.and(&World::of(name, 2)));
+    let trial = Trial::start(world).await;
+    trial.apply("nameless", json!({"repository": "acme/one", "credentialsRef": null})).await;
+    let of = |repository: &str, name: &str| json!({"repository": repository, "credentialsRef": {"name": name}});
+    trial.apply("missing", of("acme/two", "not-there")).await;
+    let plain = json!({"metadata": {"name": "plain"}, "stringData": {"token": trial.token}});
+    secret(&trial, plain).await;
+    trial.apply("unlabelled", of("acme/three", "plain")).await;
+    let two_words = format!("{} and more", trial.token);
+    trial.cluster.create_credentials(&trial.namespace, "wordy", &two_words).await.unwrap();
+    trial.apply("malformed", of("acme/four", "wordy")).await;
+
+    trial.stalled("nameless", "CredentialsRequired").await;
+    let missing = trial.stalled("missing", "CredentialsNotFound").await;
+    assert!(message(&missing).contains("secret not-there"), "{}", message(&missing));
+    let unlabelled = trial.stalled("unlabelled", "CredentialsNotLabelled").await;
+    let label = "backfill.contributor.info/credentials: \"true\"";
+    assert!(message(&unlabelled).contains(label), "{}", message(&unlabelled));
+    let malformed = trial.stalled("malformed", "CredentialsMalformed").await;
+    assert!(message(&malformed).contains("secret wordy"), "{}", message(&malformed));
+    assert_eq!(trial.counts().await["requests"], 0, "nothing was asked without a token");
+
+    trial.edit("nameless", json!({"spec": {"credentialsRef": {"name": "github"}}})).await;
+    let (cluster, namespace) = (trial.cluster, &trial.namespace);
+    cluster.create_credentials(namespace, "not-there", &trial.token).await.unwrap();
+    let secrets: Api<Secret> = Api::namespaced(trial.client.clone(), namespace);
+    let labels = json!({"metadata": {"labels": {"backfill.contributor.info/credentials": "true"}}});
+    secrets.patch("plain", &PatchParams::default(), &Patch::Merge(&labels)).await.unwrap();
+    cluster.create_credentials(namespace, "wordy", &format!("{}\n", trial.token)).await.unwrap();
+    for name in ["missing", "unlabelled", "malformed"] {
+        trial.annotate(name, "requested-at", "now").await;
+    }
+    for name in ["nameless", "missing", "unlabelled", "malformed"] {
+        trial.succeeded(name).await;
+    }
+    for repository in repositories {
+        Oracle::of(repository).check(&trial).await;
+    }
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_token_refused_from_the_start_is_replaced_without_a_restart() {
+    let trial = Trial::start(World::of("acme/api", 4)).await;
+    let refused = json!([{"match": {"credential": trial.token}, "answer": "401"}]);
+    trial.standin.set_faults(&plan(refused)).await.unwrap();
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    let invalid = trial.stalled("api", "CredentialsInvalid").await;
+    assert!(message(&invalid).contains("secret github"), "{}", message(&invalid));
+    // Not asked again and again: GitHub locks out whoever does.
+    assert_eq!(trial.counts().await["requests"], 1);
+    let other = format!("{}2", trial.token);
+    trial.cluster.create_credentials(&trial.namespace, "github", &other).await.unwrap();
+    trial.annotate("api", "requested-at", "now").await;
+    trial.succeeded("api").await;
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_token_refused_under_way_is_replaced_and_the_walk_goes_on_where_it_was() {
+    let list = json!({"operation": "ListPullRequests"});
+    let slow = json!({"match": list, "answer": "slow:0.3"});
+    let world = World::of("acme/api", 40);
+    let trial = Trial::start(Setup::from(world).faults(json!([slow]))).await;
+    let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});
+    trial.apply("api", json!({"repository": "acme/api", "chunk": chunk})).await;
+    trial.moves().await;
+    let refused = json!([{"match": {"credential": trial.token}, "answer": "401"}]);
+    trial.standin.set_faults(&plan(refused)).await.unwrap();
+    let invalid = trial.stalled("api", "CredentialsInvalid").await;
+    let before = status(&invalid).processed_pull_requests.unwrap();
+    assert!((4..40).contains(&before), "{before}");
+    let other = format!("{}2", trial.token);
+    trial.cluster.create_credentials(&trial.namespace, "github", &other).await.unwrap();
+    trial.annotate("api", "requested-at", "now").await;
+    trial.succeeded("api").await;
+    let pages = trial.counts().await["pages_by_cursor"].clone();
+    let served = pages.as_object().unwrap().values().filter_map(serde_json::Value::as_u64);
+    let (pages, served) = (pages.as_object().unwrap().len(), served.sum::<u64>());
+    assert!(served <= u64::try_from(pages).unwrap() + 1, "one page is read again at most");
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_stand_in_that_knows_only_other_tokens_refuses_ours() {
+    let setup = Setup { tokens: vec!["another".to_owned()], ..World::of("acme/api", 1).into() };
+    let trial = Trial::start(setup).await;
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    trial.stalled("api", "CredentialsInvalid").await;
+    trial.cluster.create_credentials(&trial.namespace, "github", "another").await.unwrap();
+    trial.annotate("api", "requested-at", "now").await;
+    trial.succeeded("api").await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_repository_that_appears_later_is_found_at_the_next_look() {
+    let trial = Trial::start(World::of("acme/api", 1)).await;
+    trial.apply("late", json!({"repository": "acme/late"})).await;
+    let absent = trial.stalled("late", "RepositoryNotFound").await;
+    assert!(message(&absent).contains("acme/late"), "{}", message(&absent));
+    let line = crate::support::world::ordinary("acme/late", 3);
+    trial.standin.change_world(&line).await.unwrap();
+    trial.annotate("late", "requested-at", "now").await;
+    trial.succeeded("late").await;
+    Oracle::of("acme/late").check(&trial).await;
+    trial.finish().await;
+}

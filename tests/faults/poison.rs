@@ -1,0 +1,103 @@
+//! A pull request that fails even alone is set aside by itself; runs that only fail open the
+//! circuit.
+
+use backfill_api::RepositoryBackfill;
+use serde_json::json;
+use sqlx::Row;
+
+use crate::support::objects::{message, status};
+use crate::support::oracle::Oracle;
+use crate::support::rows::number;
+use crate::support::{LIMIT, Setup, Trial, World, has, plan, reason};
+
+async fn succeeded_slowly(trial: &Trial, name: &str) -> RepositoryBackfill {
+    // Three failures over time: two backoffs of up to five and ten seconds lie between.
+    trial.until_within(LIMIT * 2, name, "Succeeded", |object| has(object, "Succeeded")).await
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_set_aside_alone_and_read_once_it_can_be() {
+    let world = World::of("acme/bad-gateway", 12)
+        .and(&(101..=112).fold(World::empty("acme/null-node"), |all, n| all.pull(n, json!({}))));
+    let rules = json!([
+        {"match": {"number": 7}, "answer": "502-json"},
+        {"match": {"number": 107}, "answer": "null-node"},
+    ]);
+    let trial = Trial::start(Setup::from(world).faults(rules)).await;
+    let bad = [("bad-gateway", 7_i64), ("null-node", 107)];
+    for (name, _) in bad {
+        trial.apply(name, json!({"repository": format!("acme/{name}")})).await;
+    }
+    for (name, without) in bad {
+        let object = succeeded_slowly(&trial, name).await;
+        assert_eq!(reason(&object), "VerifiedWithQuarantine", "{name}");
+        assert!(message(&object).starts_with("11 stored, 1 set aside"), "{}", message(&object));
+        let status = status(&object);
+        assert_eq!(status.quarantined_pull_requests, Some(1));
+        assert_eq!(
+            (status.processed_pull_requests, status.stored_pull_requests),
+            (Some(12), Some(11))
+        );
+        let others = Oracle::of(&format!("acme/{name}")).only(move |number, _| number != without);
+        assert_eq!(others.check(&trial).await, 11);
+    }
+    let rows = "SELECT q.number, q.reason, q.attempts, q.node_id IS NOT NULL, q.message \
+                FROM quarantined_pull_requests q \
+                WHERE q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL ORDER BY q.number";
+    let rows = sqlx::query(rows).fetch_all(&trial.rows).await.unwrap();
+    assert_eq!(rows.len(), 2);
+    for (row, (name, set_aside)) in rows.iter().zip(bad) {
+        assert_eq!(i64::from(row.get::<i32, _>(0)), set_aside);
+        assert_eq!(row.get::<&str, _>(1), "PullRequestUnreadable", "{name}");
+        assert_eq!((row.get::<i32, _>(2), row.get::<bool, _>(3)), (3, true), "{name}");
+        assert!(!row.get::<&str, _>(4).is_empty());
+    }
+    // GitHub can deliver them again, and somebody asks for it.
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    for (name, _) in bad {
+        trial.annotate(name, "requested-at", "again").await;
+        let whole = |object: &RepositoryBackfill| reason(object) == "Verified";
+        let object = trial.until(name, "nothing is set aside any more", whole).await;
+        assert_eq!(status(&object).quarantined_pull_requests, Some(0));
+        Oracle::of(&format!("acme/{name}")).check(&trial).await;
+    }
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn runs_that_only_fail_open_the_circuit_and_a_request_closes_it() {
+    let rules = json!([{"match": {"number": 12}, "answer": "502-json"}]);
+    let trial = Trial::start(Setup::from(World::of("acme/api", 12)).faults(rules)).await;
+    let policy = json!({"maxConsecutiveErrors": 2});
+    trial.apply("api", json!({"repository": "acme/api", "failurePolicy": policy})).await;
+    let open = trial.stalled("api", "CircuitOpen").await;
+    assert!(message(&open).starts_with("2 runs in a row failed"), "{}", message(&open));
+    assert!(message(&open).contains("#12"), "{}", message(&open));
+    let requests = trial.counts().await["requests"].clone();
+    trial.edit("api", json!({"metadata": {"annotations": {"a-look": "1"}}})).await;
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    assert_eq!(trial.counts().await["requests"], requests, "an open circuit asks nothing");
+    trial.annotate("api", "requested-at", "mended").await;
+    let object = trial.succeeded("api").await;
+    assert_eq!(reason(&object), "Verified");
+    assert_eq!(status(&object).consecutive_errors, Some(0));
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn three_in_a_row_are_an_outage_and_no_poison() {
+    let all: Vec<_> =
+        (1..=8).map(|number| json!({"match": {"number": number}, "answer": "null-node"})).collect();
+    let trial = Trial::start(Setup::from(World::of("acme/api", 8)).faults(json!(all))).await;
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    let away = trial.until_reason("api", "GitHubUnavailable").await;
+    assert!(has(&away, "Reconciling"));
+    assert_eq!(status(&away).consecutive_errors, Some(0), "an outage opens no circuit");
+    let set_aside = "SELECT count(*) FROM quarantined_pull_requests";
+    assert_eq!(number(&trial.rows, set_aside).await, 0);
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    assert_eq!(reason(&trial.succeeded("api").await), "Verified");
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}

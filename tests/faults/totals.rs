@@ -1,0 +1,93 @@
+//! A history is called complete only if GitHub counts as many; what changes under way counts.
+
+use serde_json::json;
+
+use crate::support::objects::{condition, message, status};
+use crate::support::oracle::Oracle;
+use crate::support::rows::number;
+use crate::support::world::{created, ordinary};
+use crate::support::{Setup, Trial, World, has, plan, reason};
+
+/// A walk of ten pages that has stored the first of them.
+async fn under_way() -> Trial {
+    let list = json!({"operation": "ListPullRequests"});
+    let slow = json!([{"match": list, "answer": "slow:0.4"}]);
+    let trial = Trial::start(Setup::from(World::of("acme/api", 40)).faults(slow)).await;
+    let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});
+    trial.apply("api", json!({"repository": "acme/api", "chunk": chunk})).await;
+    trial.moves().await;
+    trial
+}
+
+async fn delete(trial: &Trial, number: i64) {
+    let gone = json!({"kind": "delete", "repository": "acme/api", "number": number});
+    trial.standin.change_world(&gone).await.unwrap();
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_that_goes_from_github_after_it_was_stored_is_marked_so() {
+    let trial = under_way().await;
+    delete(&trial, 40).await;
+    let object = trial.succeeded("api").await;
+    assert_eq!(message(&object), "39 stored, as many as GitHub counts");
+    Oracle::of("acme/api").check(&trial).await;
+    let marked = "SELECT number FROM pull_requests WHERE deleted_at IS NOT NULL";
+    assert_eq!(number(&trial.rows, marked).await, 40);
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn one_that_appears_where_the_walk_has_been_keeps_success_away() {
+    let trial = under_way().await;
+    // As when GitHub gives an account that it had hidden back to the public.
+    let fields = json!({"createdAt": created(39).to_string()});
+    let mut line = ordinary("acme/api", 1_000);
+    line.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    trial.standin.change_world(&line).await.unwrap();
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    let differs = trial.until_reason("api", "TotalsDiffer").await;
+    assert!(!has(&differs, "Succeeded") && has(&differs, "Reconciling"));
+    assert_eq!(condition(&differs, "Ready"), Some("False"));
+    let message = message(&differs);
+    assert!(message.contains("counts 41") && message.contains("40 are stored"), "{message}");
+    assert!(status(&differs).next_attempt_time.is_some());
+    // It stays so: no later look calls it complete.
+    trial.annotate("api", "requested-at", "look").await;
+    trial
+        .until("api", "the look is echoed", |object| {
+            status(object).last_handled_requested_at.as_deref() == Some("look")
+        })
+        .await;
+    trial.until_reason("api", "TotalsDiffer").await;
+    let all = trial.statuses.all().await;
+    let called_complete = all.iter().any(|one| one.status.completion_time.is_some());
+    assert!(!called_complete, "it was called complete with a difference");
+    // A walk from the top over what GitHub has now ends well.
+    trial.annotate("api", "restart-requested-at", "anew").await;
+    assert_eq!(reason(&trial.succeeded("api").await), "Verified");
+    assert_eq!(Oracle::of("acme/api").check(&trial).await, 41);
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn one_that_goes_before_it_was_reached_is_none_of_the_history() {
+    let trial = under_way().await;
+    delete(&trial, 2).await;
+    let object = trial.succeeded("api").await;
+    assert_eq!(message(&object), "39 stored, as many as GitHub counts");
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn one_opened_under_way_is_newer_than_the_walk() {
+    let trial = under_way().await;
+    let newer = ordinary("acme/api", 41);
+    trial.standin.change_world(&newer).await.unwrap();
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    let object = trial.succeeded("api").await;
+    assert_eq!(reason(&object), "Verified");
+    Oracle::of("acme/api").only(|number, _| number <= 40).check(&trial).await;
+    trial.finish().await;
+}

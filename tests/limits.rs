@@ -1,0 +1,145 @@
+//! No request goes beyond what GitHub allows, and every wait ends by itself.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::objects::{condition, message, status};
+use crate::support::oracle::Oracle;
+use crate::support::rows::{number, text};
+use crate::support::{Setup, Trial, World};
+
+const PAUSE: &str =
+    "SELECT status || ' ' || (metadata->>'pause_reason') FROM progressive_backfill_state";
+
+fn pages_of(size: i64) -> Value {
+    json!({"size": size, "minSize": size, "maxSize": size})
+}
+
+/// GitHub's limits in a window of a few seconds.
+fn window(points: i64, seconds: i64) -> Value {
+    json!({"points_per_window": points, "window_seconds": seconds})
+}
+
+#[tokio::test]
+async fn at_the_floor_it_waits_for_the_reset_and_goes_on_by_itself() {
+    let setup = Setup::from(World::of("acme/api", 60))
+        .args(&["--min-rate-limit-points=10"])
+        .limits(window(40, 10));
+    let trial = Trial::start(setup).await;
+    trial.apply("api", json!({"repository": "acme/api", "chunk": pages_of(3)})).await;
+    let waiting = trial.until_reason("api", "RateLimited").await;
+    assert_eq!(condition(&waiting, "Ready"), Some("Unknown"));
+    assert_eq!(condition(&waiting, "Reconciling"), Some("True"));
+    assert_eq!(text(&trial.rows, PAUSE).await, "paused graphql_rate_limit_low");
+    let status = status(&waiting);
+    let limits = status.rate_limit.unwrap();
+    assert_eq!(limits.limit, Some(40));
+    // Not a query more than the floor allows was begun with.
+    assert!(limits.remaining >= Some(5), "{:?} left", limits.remaining);
+    assert!(status.next_attempt_time.unwrap().0 >= limits.reset_time.unwrap().0);
+    trial.succeeded("api").await;
+    assert_eq!(
+        text(&trial.rows, "SELECT status FROM progressive_backfill_state").await,
+        "completed"
+    );
+    let spent = number(&trial.rows, "SELECT sum(points) FROM backfill_chunks").await;
+    assert!(spent > 30, "more than one window was needed: {spent}");
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn used_up_by_somebody_else_it_waits_for_the_reset() {
+    for (answer, headers) in [("rate-limit-old", true), ("rate-limit-new", true)] {
+        let mut limits = window(5_000, 6);
+        limits["headers"] = headers.into();
+        let list = json!({"operation": "ListPullRequests", "after_requests": 3, "times": 1});
+        let setup = Setup::from(World::of("acme/api", 12))
+            .limits(limits)
+            .faults(json!([{"match": list, "answer": answer}]));
+        let trial = Trial::start(setup).await;
+        trial.apply("api", json!({"repository": "acme/api", "chunk": pages_of(3)})).await;
+        trial.until_reason("api", "RateLimited").await;
+        trial.succeeded("api").await;
+        assert_eq!(trial.counts().await["by_answer"][answer], 1);
+        Oracle::of("acme/api").check(&trial).await;
+        trial.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_floor_at_the_limit_is_refused_with_what_to_change() {
+    let trial = Trial::start(World::of("acme/api", 3)).await;
+    let spec = json!({"repository": "acme/api", "minRateLimitPoints": 5_000});
+    trial.apply("api", spec).await;
+    let refused = trial.stalled("api", "BudgetTooSmall").await;
+    assert!(message(&refused).contains("minRateLimitPoints"), "{}", message(&refused));
+    trial.edit("api", json!({"spec": {"minRateLimitPoints": 4_000}})).await;
+    trial.succeeded("api").await;
+    trial.finish().await;
+}
+
+/// The second page of `acme/api` meets a secondary limit.
+fn secondary(answer: &str) -> Setup {
+    let world = World::of("acme/api", 20).and(&World::of("acme/other", 20));
+    let list = json!({"operation": "ListPullRequests", "after_requests": 3, "times": 1});
+    Setup::from(world).faults(json!([{"match": list, "answer": answer}]))
+}
+
+#[tokio::test]
+async fn a_secondary_limit_holds_every_backfill_of_the_credential() {
+    let trial = Trial::start(secondary("secondary:6")).await;
+    trial.apply("api", json!({"repository": "acme/api", "chunk": pages_of(3)})).await;
+    trial.apply("other", json!({"repository": "acme/other", "chunk": pages_of(3)})).await;
+    trial.until_reason("api", "SecondaryRateLimited").await;
+    trial.until_reason("other", "SecondaryRateLimited").await;
+    trial.succeeded("api").await;
+    trial.succeeded("other").await;
+    // A request before the six seconds were over would be a sin: finish() finds it.
+    for repository in ["acme/api", "acme/other"] {
+        Oracle::of(repository).check(&trial).await;
+    }
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_hold_outlives_the_operator() {
+    let mut trial = Trial::start(secondary("secondary:10")).await;
+    trial.apply("api", json!({"repository": "acme/api", "chunk": pages_of(3)})).await;
+    trial.until_reason("api", "SecondaryRateLimited").await;
+    let held = "SELECT count(*) FROM github_credentials WHERE hold_until > now()";
+    assert_eq!(number(&trial.rows, held).await, 1);
+    let before = trial.counts().await["requests"].clone();
+    trial.restart("one").await;
+    trial.annotate("api", "requested-at", "now").await;
+    trial
+        .until("api", "the new one has looked", |object| {
+            status(object).last_handled_requested_at.as_deref() == Some("now")
+        })
+        .await;
+    assert_eq!(number(&trial.rows, held).await, 1, "the hold lasts still");
+    assert_eq!(trial.counts().await["requests"], before);
+    trial.succeeded("api").await;
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_secondary_limit_without_retry_after_is_a_minute() {
+    let trial = Trial::start(secondary("secondary-no-retry-after")).await;
+    trial.apply("api", json!({"repository": "acme/api", "chunk": pages_of(3)})).await;
+    trial.until_reason("api", "SecondaryRateLimited").await;
+    let hold = "SELECT extract(epoch FROM hold_until - updated_at) FROM github_credentials";
+    let hold = number(&trial.rows, hold).await;
+    assert!((50..=66).contains(&hold), "held for {hold} s");
+    let requests = trial.counts().await["requests"].clone();
+    let limit = Duration::from_secs(150);
+    trial.until_within(limit, "api", "goes on", |o| condition(o, "Ready") == Some("True")).await;
+    assert!(trial.counts().await["requests"].as_u64() > requests.as_u64());
+    let gap = "SELECT max(gap) FROM (SELECT extract(epoch FROM started_at \
+               - lag(started_at) OVER (ORDER BY chunk_number)) gap FROM backfill_chunks) g";
+    assert!(number(&trial.rows, gap).await >= 55, "it went on too early");
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}

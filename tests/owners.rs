@@ -1,0 +1,4 @@
+//! A repository has one owner at a time, and its rows outlive or follow that owner as asked.
+
+mod deletion;
+mod turns;

@@ -1,0 +1,82 @@
+//! What stays and what goes when an object is deleted.
+
+use kube::ResourceExt;
+use serde_json::json;
+
+use crate::support::oracle::Oracle;
+use crate::support::rows::number;
+use crate::support::{LIMIT, Setup, Trial, World, secrecy};
+
+#[tokio::test]
+async fn under_retain_the_rows_stay_and_the_metrics_go() {
+    let trial = Trial::start(World::of("acme/kept", 6)).await;
+    trial.apply("kept", json!({"repository": "acme/kept"})).await;
+    assert!(trial.succeeded("kept").await.finalizers().is_empty());
+    let series = format!(
+        "backfill_object_processed_pull_requests{{name=\"kept\",namespace=\"{}\"}}",
+        trial.namespace
+    );
+    assert_eq!(secrecy::metric(&trial, &series).await, Some(6.0));
+    trial.delete("kept").await;
+    Oracle::of("acme/kept").check(&trial).await;
+    trial
+        .within(LIMIT, "its series are gone", async || {
+            secrecy::metric(&trial, &series).await.is_none().then_some(())
+        })
+        .await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn delete_is_refused_unless_the_operator_allows_it() {
+    let trial = Trial::start(World::of("acme/api", 3)).await;
+    trial.apply("api", json!({"repository": "acme/api", "deletionPolicy": "Delete"})).await;
+    let refused = trial.stalled("api", "RowDeletionNotAllowed").await;
+    assert!(refused.finalizers().is_empty(), "nothing may hold up its deletion");
+    assert_eq!(trial.counts().await["requests"], 0);
+    trial.edit("api", json!({"spec": {"deletionPolicy": "Retain"}})).await;
+    trial.succeeded("api").await;
+    trial.edit("api", json!({"spec": {"deletionPolicy": "Delete"}})).await;
+    trial.stalled("api", "RowDeletionNotAllowed").await;
+    trial.delete("api").await;
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn delete_takes_the_rows_of_its_own_repository_and_no_account() {
+    let world = World::of("acme/going", 30).and(&World::of("acme/staying", 8));
+    let trial = Trial::start(Setup::from(world).args(&["--allow-row-deletion"])).await;
+    trial.apply("going", json!({"repository": "acme/going", "deletionPolicy": "Delete"})).await;
+    trial.apply("staying", json!({"repository": "acme/staying"})).await;
+    trial.succeeded("staying").await;
+    let going = trial.succeeded("going").await;
+    assert_eq!(going.finalizers(), [backfill_api::ROWS_FINALIZER]);
+    // A later object for a repository that another one brought in may not delete its rows.
+    trial.delete("staying").await;
+    let spec = json!({"repository": "acme/staying", "deletionPolicy": "Delete"});
+    trial.apply("guest", spec).await;
+    trial.succeeded("guest").await;
+    let accounts = "SELECT count(*) FROM contributors";
+    let before = number(&trial.rows, accounts).await;
+    trial.delete("guest").await;
+    Oracle::of("acme/staying").check(&trial).await;
+    trial.delete("going").await;
+    let left = "SELECT count(*) FROM pull_requests p JOIN repositories r ON r.id = p.repository_id \
+                WHERE r.full_name = 'acme/going'";
+    assert_eq!(number(&trial.rows, left).await, 0);
+    for table in ["reviews", "comments", "backfill_chunks", "progressive_backfill_state"] {
+        let orphans = format!(
+            "SELECT count(*) FROM {table} t JOIN repositories r ON r.id = t.repository_id \
+             WHERE r.full_name = 'acme/going'"
+        );
+        assert_eq!(number(&trial.rows, &orphans).await, 0, "{table}");
+    }
+    assert_eq!(number(&trial.rows, accounts).await, before);
+    Oracle::of("acme/staying").check(&trial).await;
+    // Made anew it brings everything back.
+    trial.apply("going", json!({"repository": "acme/going"})).await;
+    trial.succeeded("going").await;
+    Oracle::of("acme/going").check(&trial).await;
+    trial.finish().await;
+}

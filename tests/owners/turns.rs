@@ -1,0 +1,129 @@
+//! Two objects for one repository, an object made anew, and a row reset by hand.
+
+use serde_json::{Value, json};
+
+use crate::support::objects::{message, status};
+use crate::support::oracle::Oracle;
+use crate::support::rows::{number, text, writers};
+use crate::support::{LIMIT, Setup, Trial, World, plan, secrecy};
+
+/// Ten pages, each of which takes a while.
+fn slow() -> Setup {
+    let list = json!({"operation": "ListPullRequests"});
+    Setup::from(World::of("acme/api", 40)).faults(json!([{"match": list, "answer": "slow:0.5"}]))
+}
+
+fn spec() -> Value {
+    let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});
+    json!({"repository": "acme/api", "chunk": chunk})
+}
+
+const OWNER: &str = "SELECT object_name FROM progressive_backfill_state";
+const WALKS: &str = "SELECT walk FROM progressive_backfill_state";
+
+#[tokio::test]
+async fn the_second_waits_and_takes_over_without_rewriting() {
+    let mut trial = Trial::start(slow()).await;
+    trial.apply("first", spec()).await;
+    trial.moves().await;
+    trial.apply("second", spec()).await;
+    let claimed = trial.stalled("second", "RepositoryClaimed").await;
+    let names = format!("{}/first", trial.namespace);
+    assert!(message(&claimed).contains(&names), "{}", message(&claimed));
+    assert_eq!(text(&trial.rows, OWNER).await, "first");
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    trial.succeeded("first").await;
+    let before = writers(&trial.rows).await;
+    // It is looked at again every minute; a request makes that now.
+    trial.annotate("second", "requested-at", "now").await;
+    let second = trial.succeeded("second").await;
+    assert_eq!(status(&second).last_handled_requested_at.as_deref(), Some("now"));
+    assert_eq!(text(&trial.rows, OWNER).await, "second");
+    assert_eq!(number(&trial.rows, WALKS).await, 2);
+    assert_eq!(writers(&trial.rows).await, before, "equal rows were rewritten");
+    Oracle::of("acme/api").check(&trial).await;
+    // Looked at again, both have what they asked for: neither takes it from the other.
+    trial.restart("one").await;
+    trial
+        .within(LIMIT, "both have been looked at again", async || {
+            let looks = secrecy::metric(&trial, "backfill_reconcile_duration_seconds_count").await;
+            (looks >= Some(2.0)).then_some(())
+        })
+        .await;
+    trial.succeeded("first").await;
+    trial.succeeded("second").await;
+    assert_eq!(number(&trial.rows, WALKS).await, 2, "a restart is no reason to walk");
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn the_next_takes_over_from_one_that_is_gone() {
+    let trial = Trial::start(slow()).await;
+    trial.apply("first", spec()).await;
+    trial.moves().await;
+    trial.apply("second", spec()).await;
+    trial.stalled("second", "RepositoryClaimed").await;
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    trial.delete("first").await;
+    trial.annotate("second", "requested-at", "now").await;
+    trial.succeeded("second").await;
+    assert_eq!(text(&trial.rows, OWNER).await, "second");
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn deleted_and_made_anew_in_mid_chunk_the_old_run_commits_nothing_more() {
+    let trial = Trial::start(slow()).await;
+    trial.apply("api", spec()).await;
+    trial.moves().await;
+    // A chunk that has only just been claimed: half a second passes before it could commit.
+    let claimed = "SELECT count(*) FROM backfill_chunks WHERE status = 'processing' \
+                   AND started_at > clock_timestamp() - interval '200 milliseconds'";
+    trial
+        .within(LIMIT, "a chunk has just been claimed", async || {
+            (number(&trial.rows, claimed).await > 0).then_some(())
+        })
+        .await;
+    trial.delete("api").await;
+    let gone_at = text(&trial.rows, "SELECT clock_timestamp()").await;
+    trial.apply("api", spec()).await;
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    trial.succeeded("api").await;
+    let late = format!(
+        "SELECT count(*) FROM backfill_chunks \
+         WHERE walk = 1 AND status = 'completed' AND completed_at > '{gone_at}'"
+    );
+    assert_eq!(number(&trial.rows, &late).await, 0);
+    assert_eq!(number(&trial.rows, WALKS).await, 2);
+    let left = "SELECT count(*) FROM backfill_chunks WHERE status IN ('processing', 'pending')";
+    assert_eq!(number(&trial.rows, left).await, 0);
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_reset_by_hand_closes_an_open_circuit() {
+    // The newest pull request cannot be read, and one such run is enough.
+    let rules = json!([{"match": {"number": 40}, "answer": "502-json"}]);
+    let trial = Trial::start(Setup::from(World::of("acme/api", 40)).faults(rules)).await;
+    let mut spec = spec();
+    spec["failurePolicy"] = json!({"maxConsecutiveErrors": 1});
+    trial.apply("api", spec).await;
+    // The circuit opens at the look after the failure.
+    trial.until("api", "a failure", |o| status(o).consecutive_errors == Some(1)).await;
+    trial.edit("api", json!({"metadata": {"annotations": {"a-look": "1"}}})).await;
+    let open = trial.stalled("api", "CircuitOpen").await;
+    assert!(message(&open).contains("requested-at"), "{}", message(&open));
+    let row = "SELECT status || ' ' || (metadata->>'pause_reason') FROM progressive_backfill_state";
+    assert_eq!(text(&trial.rows, row).await, "paused circuit_open");
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    // As contributor.info's guide has it.
+    let reset = "UPDATE progressive_backfill_state SET consecutive_errors = 0, status = 'active' \
+                 WHERE status = 'paused'";
+    assert_eq!(sqlx::query(reset).execute(&trial.rows).await.unwrap().rows_affected(), 1);
+    trial.edit("api", json!({"metadata": {"annotations": {"a-look": "2"}}})).await;
+    trial.succeeded("api").await;
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}
