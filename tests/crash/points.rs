@@ -1,5 +1,5 @@
-//! A kill at the k-th request, COMMIT or write, for every k there is in a walk of three chunks.
-//! Must not know which k is what.
+//! A kill, or only a cut connection, at the k-th request, COMMIT or write, for every k there is in
+//! a walk of three chunks. Must not know which k is what.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::mpsc;
@@ -12,12 +12,14 @@ use testbed::Cluster;
 use testbed::proxy::{Tripwire, When};
 use tokio::sync::OnceCell;
 
-use super::{NAME, assert_ledger, assert_pages, spec, world};
+use super::{NAME, spec, world};
 use crate::support::dump::{assert_equal, history};
 use crate::support::ground::Proxies;
+use crate::support::ledger::{assert_chained, assert_pages};
 use crate::support::{Ground, LIMIT, Setup, Trial};
 
-/// Operators under test at the same time: what two cores can carry.
+/// Operators under test at the same time: what two cores can carry. After a cut they mostly wait,
+/// so there may be twice as many.
 const AT_ONCE: usize = 4;
 /// How long one point may take on a busy machine.
 const POINT_LIMIT: Duration = Duration::from_mins(3);
@@ -38,6 +40,15 @@ impl Server {
             Self::Kubernetes => proxies.api.wire(),
         }
     }
+}
+
+/// What happens at a point. Either way the connection ends and the answer is lost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Blow {
+    /// The operator is killed, and started again as the same instance.
+    Kill,
+    /// The operator lives and has to find out what became of its request.
+    Cut,
 }
 
 /// A run that nothing disturbed.
@@ -61,7 +72,7 @@ async fn undisturbed() -> &'static Undisturbed {
         let counts = counts.map(|server| server.wire(&proxies).count());
         let history = history(&trial.rows).await;
         assert_eq!(history.iter().filter(|line| line.starts_with("chunk ")).count(), 3);
-        assert_ledger(&trial.rows, 0).await;
+        assert_chained(&trial.rows, 0).await;
         assert_pages(&trial, 0).await;
         trial.finish().await;
         Undisturbed { history, counts }
@@ -87,16 +98,17 @@ async fn settle(trial: &mut Trial) {
     trial.operator.wait(LIMIT).await.unwrap();
 }
 
-/// Kills the operator at the k-th, starts it again as the same instance, and compares.
-async fn crash_at(server: Server, k: u64, when: When) {
+/// Strikes at the k-th, lets the operator finish, and compares.
+async fn strike_at(server: Server, k: u64, when: When, blow: Blow) {
     let mut ground = ground().await;
     let proxies = ground.behind_proxies().await;
     let wire = server.wire(&proxies);
     let (give, take) = mpsc::channel::<i32>();
     wire.trip_at(k, when, move || {
-        // Not reaped before the trap has sprung, so the pid is still its own.
-        let killed = take.recv().map(|pid| kill(Pid::from_raw(pid), Signal::SIGKILL));
-        assert!(matches!(killed, Ok(Ok(()))), "the operator could not be killed");
+        if let (Blow::Kill, Ok(pid)) = (blow, take.recv()) {
+            // Not reaped before the trap has sprung, so the pid is still its own.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
     });
     let mut trial = ground.launch();
     give.send(trial.operator.pid()).unwrap();
@@ -104,18 +116,21 @@ async fn crash_at(server: Server, k: u64, when: When) {
     if let Err(error) = wire.await_trip(LIMIT).await {
         panic!("{error}\n{}", trial.last_words());
     }
-    trial.operator.wait(LIMIT).await.unwrap();
-    assert!(trial.operator.was_killed().unwrap());
-    trial.restart("one").await;
+    if blow == Blow::Kill {
+        trial.operator.wait(LIMIT).await.unwrap();
+        assert!(trial.operator.was_killed().unwrap());
+        trial.restart("one").await;
+    }
     trial.succeeded(NAME).await;
     assert_equal(&history(&trial.rows).await, &undisturbed().await.history);
-    assert_ledger(&trial.rows, 1).await;
+    assert_chained(&trial.rows, 1).await;
     assert_pages(&trial, 1).await;
+    assert!(trial.operator.ended().unwrap().is_none(), "the operator ended by itself");
     trial.finish().await;
 }
 
 /// Every point of one server, some at a time; panics with those that failed.
-async fn everywhere(server: Server) {
+async fn everywhere(server: Server, blow: Blow) {
     let [github, postgres, kubernetes] = undisturbed().await.counts;
     let count = match server {
         Server::GitHub => github,
@@ -123,34 +138,49 @@ async fn everywhere(server: Server) {
         Server::Kubernetes => kubernetes,
     };
     let both = |k| [(k, When::BeforeForward), (k, When::AfterForward)];
-    println!("{count} points at {server:?}");
     let points: Vec<(u64, When)> = (1..=count).flat_map(both).collect();
     assert!(points.len() >= 8, "{count} points at {server:?} are too few for three chunks");
     let failed = stream::iter(points)
         .map(|(k, when)| async move {
-            let point = tokio::time::timeout(POINT_LIMIT, Box::pin(crash_at(server, k, when)));
+            let point =
+                tokio::time::timeout(POINT_LIMIT, Box::pin(strike_at(server, k, when, blow)));
             let outcome = AssertUnwindSafe(point).catch_unwind().await;
             let held = matches!(outcome, Ok(Ok(())));
-            (!held).then(|| format!("{server:?} {k} of {count} {when:?}"))
+            (!held).then(|| format!("{blow:?} at {server:?} {k} of {count}, {when:?}"))
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(if blow == Blow::Kill { AT_ONCE } else { 2 * AT_ONCE })
         .filter_map(std::future::ready)
         .collect::<Vec<String>>()
         .await;
-    assert_eq!(failed, Vec::<String>::new(), "points at which a crash is not harmless");
+    assert_eq!(failed, Vec::<String>::new(), "points at which it is not harmless");
 }
 
 #[tokio::test]
 async fn a_kill_at_any_request_to_github_is_harmless() {
-    everywhere(Server::GitHub).await;
+    everywhere(Server::GitHub, Blow::Kill).await;
 }
 
 #[tokio::test]
-async fn a_kill_at_any_commit_is_harmless_committed_or_not() {
-    everywhere(Server::Postgres).await;
+async fn a_lost_answer_to_any_request_to_github_is_harmless() {
+    everywhere(Server::GitHub, Blow::Cut).await;
+}
+
+#[tokio::test]
+async fn a_kill_at_any_commit_is_harmless() {
+    everywhere(Server::Postgres, Blow::Kill).await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_any_commit_is_harmless() {
+    everywhere(Server::Postgres, Blow::Cut).await;
 }
 
 #[tokio::test]
 async fn a_kill_at_any_write_to_kubernetes_is_harmless() {
-    everywhere(Server::Kubernetes).await;
+    everywhere(Server::Kubernetes, Blow::Kill).await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_any_write_to_kubernetes_is_harmless() {
+    everywhere(Server::Kubernetes, Blow::Cut).await;
 }

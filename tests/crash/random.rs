@@ -8,7 +8,8 @@ use rand::{Rng, SeedableRng};
 use serde_json::json;
 use testbed::Cluster;
 
-use super::{NAME, REPOSITORY, assert_ledger, assert_pages};
+use super::{NAME, REPOSITORY};
+use crate::support::ledger::{assert_chained, assert_pages};
 use crate::support::oracle::Oracle;
 use crate::support::rows::{number, text};
 use crate::support::{Ground, LIMIT, Setup, Trial};
@@ -46,7 +47,7 @@ async fn an_operator_that_is_killed_again_and_again_finishes_all_the_same() {
     assert_eq!(Oracle::of(REPOSITORY).check(&trial).await, 300);
     assert_eq!(number(&trial.rows, CHUNKS).await, 75);
     let kills = KILLS + 1;
-    assert_ledger(&trial.rows, i64::try_from(kills).unwrap()).await;
+    assert_chained(&trial.rows, kills).await;
     assert_pages(&trial, kills).await;
     trial.finish().await;
 }

@@ -1,0 +1,120 @@
+//! A database that restarts, is away, refuses writes, or is not there yet. Must not know pools.
+
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use testbed::Cluster;
+
+use super::{assert_never_ended, chunks, is_live, own_cluster, shared, spec};
+use crate::support::ledger::{assert_chained, assert_pages};
+use crate::support::objects::condition;
+use crate::support::oracle::Oracle;
+use crate::support::{Ground, LIMIT, Setup, Trial, has, reason};
+
+const REPOSITORY: &str = "acme/outage";
+
+fn setup() -> Setup {
+    Setup::synthetic(&format!("{REPOSITORY}=60:3")).latency_ms(30)
+}
+
+/// A statement on a database other than the one it is about.
+async fn as_admin(trial: &Trial, statement: &str) {
+    let mut admin = PgConnection::connect(&trial.cluster.postgres().admin_url()).await.unwrap();
+    admin.execute(AssertSqlSafe(statement.to_owned())).await.unwrap();
+}
+
+fn database(url: &str) -> &str {
+    url.rsplit('/').next().unwrap()
+}
+
+/// Everything is there although the operator was never started again.
+async fn finished(trial: &Trial, blows: u64) {
+    trial.succeeded("outage").await;
+    assert_eq!(Oracle::of(REPOSITORY).check(trial).await, 60);
+    assert_chained(&trial.rows, blows).await;
+    assert_pages(trial, blows).await;
+    assert_never_ended(trial);
+}
+
+#[tokio::test]
+async fn a_database_that_crashes_again_and_again_costs_no_row() {
+    let (cluster, _turn) = own_cluster().await;
+    let trial = Ground::new(cluster, &setup()).await.start().await;
+    trial.apply("outage", spec(REPOSITORY, 4)).await;
+    for stored in [0, 2, 5, 9] {
+        chunks(&trial, stored).await;
+        // An immediate shutdown: like a crash it ends every session midway.
+        cluster.restart(Cluster::POSTGRES, Some("SIGQUIT")).await.unwrap();
+    }
+    finished(&trial, 4).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_said_and_waited_for() {
+    let (cluster, _turn) = own_cluster().await;
+    let trial = Ground::new(cluster, &setup()).await.start().await;
+    trial.apply("outage", spec(REPOSITORY, 4)).await;
+    chunks(&trial, 2).await;
+    cluster.stop(Cluster::POSTGRES, Some("SIGQUIT")).await.unwrap();
+    let object = trial.until_reason("outage", "StoreUnavailable").await;
+    assert_eq!(condition(&object, "Ready"), Some("False"));
+    assert!(has(&object, "Reconciling"), "it may pass by itself");
+    assert!(is_live(&trial).await, "a database that is away is no reason to restart the operator");
+    cluster.resume(Cluster::POSTGRES).await.unwrap();
+    finished(&trial, 1).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn an_operator_that_starts_before_its_database_needs_no_restart() {
+    let (cluster, _turn) = own_cluster().await;
+    let ground = Ground::new(cluster, &setup()).await;
+    cluster.stop(Cluster::POSTGRES, Some("SIGQUIT")).await.unwrap();
+    let trial = ground.start().await;
+    trial.apply("outage", spec(REPOSITORY, 20)).await;
+    trial.until_reason("outage", "StoreUnavailable").await;
+    cluster.resume(Cluster::POSTGRES).await.unwrap();
+    finished(&trial, 0).await;
+    let reasons = trial.statuses.reasons("outage").await;
+    assert!(!reasons.contains(&"StoreNotMigrated".to_owned()), "{reasons:?}");
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_made_later_is_found() {
+    let mut ground = shared(setup()).await;
+    let name = database(&ground.database_url).to_owned();
+    let later = format!("{name}_later");
+    ground.options.database_url = ground.database_url.replace(&name, &later);
+    let mut trial = ground.start().await;
+    trial.apply("outage", spec(REPOSITORY, 20)).await;
+    trial.until_reason("outage", "StoreUnavailable").await;
+    let url = trial.cluster.postgres().create_database(&later).await.unwrap();
+    trial.rows = PgPoolOptions::new().max_connections(2).connect(&url).await.unwrap();
+    finished(&trial, 0).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_database_that_refuses_writes_is_said_and_waited_for() {
+    let trial = shared(setup()).await.start().await;
+    trial.apply("outage", spec(REPOSITORY, 4)).await;
+    chunks(&trial, 2).await;
+    let name = database(&trial.database_url).to_owned();
+    let sessions =
+        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+    // New sessions take the setting; the old ones are ended.
+    let read_only = format!("ALTER DATABASE \"{name}\" SET default_transaction_read_only");
+    as_admin(&trial, &format!("{read_only} = on")).await;
+    as_admin(&trial, &sessions).await;
+    let object = trial
+        .until_within(LIMIT, "outage", "StoreReadOnly", |object| reason(object) == "StoreReadOnly")
+        .await;
+    assert_eq!(condition(&object, "Ready"), Some("False"));
+    assert!(has(&object, "Reconciling"), "it may pass by itself");
+    as_admin(&trial, &format!("{read_only} = off")).await;
+    as_admin(&trial, &sessions).await;
+    trial.annotate("outage", "requested-at", "now").await;
+    finished(&trial, 3).await;
+    trial.finish().await;
+}

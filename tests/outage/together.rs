@@ -1,0 +1,98 @@
+//! Several operators on the same objects, operators that are told to stop, and objects that go
+//! while a chunk is under way. Must not know leases beyond the rows they leave.
+
+use std::time::{Duration, Instant};
+
+use kube::api::DeleteParams;
+
+use super::{CHUNKS, chunk_under_way, chunks, shared, spec};
+use crate::support::ledger::{assert_chained, assert_pages};
+use crate::support::objects::has;
+use crate::support::oracle::Oracle;
+use crate::support::rows::{number, text};
+use crate::support::{LIMIT, Setup, World};
+
+const FAILED: &str = "SELECT string_agg(error, ', ') FROM backfill_chunks WHERE status = 'failed'";
+
+#[tokio::test]
+async fn two_operators_at_once_store_and_publish_like_one() {
+    let names = ["one", "two", "three"];
+    let worlds = names.map(|name| World::of(&format!("acme/{name}"), 40));
+    let setup = Setup { worlds: worlds.to_vec(), ..Setup::default() }.latency_ms(30);
+    let trial = shared(setup).await.start().await;
+    let second = trial.second().await;
+    for name in names {
+        trial.apply(name, spec(&format!("acme/{name}"), 4)).await;
+    }
+    for name in names {
+        trial.succeeded(name).await;
+        assert_eq!(Oracle::of(&format!("acme/{name}")).check(&trial).await, 40);
+    }
+    assert_eq!(number(&trial.rows, CHUNKS).await, 30, "each chunk was stored once");
+    let walks = "SELECT max(walk) FROM progressive_backfill_state";
+    assert_eq!(number(&trial.rows, walks).await, 1, "no walk was begun twice");
+    // Two that publish in turns would step back behind each other.
+    let written = trial.statuses.all().await;
+    for name in names {
+        let of_it = written.iter().filter(|one| one.name == name);
+        let counts: Vec<_> = of_it.filter_map(|one| one.status.processed_pull_requests).collect();
+        assert!(counts.is_sorted(), "{name}: {counts:?}");
+    }
+    assert!(!second.log().contains("panicked"), "{}", second.log());
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn an_operator_told_to_stop_finishes_its_chunk_and_gives_the_lease_back() {
+    let mut ground = shared(World::of("acme/stop", 12)).await;
+    let proxies = ground.behind_proxies().await;
+    proxies.github.delay(Duration::from_millis(300));
+    let mut trial = ground.start().await;
+    trial.apply("stop", spec("acme/stop", 3)).await;
+    chunks(&trial, 1).await;
+    chunk_under_way(&trial, &proxies.github).await;
+    let stored = number(&trial.rows, CHUNKS).await;
+    let told = Instant::now();
+    trial.operator.terminate().unwrap();
+    let status = trial.operator.wait(LIMIT).await.unwrap();
+    assert_eq!(status.code(), Some(0), "{status}");
+    // The chunk's own answer was held back for part of it.
+    assert!(told.elapsed() < Duration::from_secs(20), "it took {:?}", told.elapsed());
+    assert_eq!(number(&trial.rows, CHUNKS).await, stored + 1, "the chunk under way was stored");
+    let holder = "SELECT lease_holder FROM progressive_backfill_state";
+    assert_eq!(text(&trial.rows, holder).await, "", "the lease was given back");
+    // Another instance therefore need not wait for it.
+    let started = Instant::now();
+    trial.restart("another").await;
+    chunks(&trial, stored + 2).await;
+    assert!(started.elapsed() < Duration::from_secs(25), "it took {:?}", started.elapsed());
+    trial.succeeded("stop").await;
+    assert_eq!(Oracle::of("acme/stop").check(&trial).await, 12);
+    assert_chained(&trial.rows, 0).await;
+    assert_pages(&trial, 0).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn an_object_that_goes_stores_nothing_more_and_one_that_comes_back_all() {
+    let mut ground = shared(World::of("acme/gone", 12)).await;
+    let proxies = ground.behind_proxies().await;
+    proxies.github.delay(Duration::from_millis(300));
+    let trial = ground.start().await;
+    trial.apply("gone", spec("acme/gone", 3)).await;
+    chunks(&trial, 1).await;
+    chunk_under_way(&trial, &proxies.github).await;
+    let stored = number(&trial.rows, CHUNKS).await;
+    trial.objects().delete("gone", &DeleteParams::default()).await.unwrap();
+    trial
+        .within(LIMIT, "the chunk is dropped", async || {
+            text(&trial.rows, FAILED).await.starts_with("dropped").then_some(())
+        })
+        .await;
+    assert_eq!(number(&trial.rows, CHUNKS).await, stored, "stored after the object was gone");
+    trial.apply("gone", spec("acme/gone", 3)).await;
+    trial.until("gone", "complete", |object| has(object, "Succeeded")).await;
+    assert_eq!(Oracle::of("acme/gone").check(&trial).await, 12);
+    assert_pages(&trial, 2).await;
+    trial.finish().await;
+}
