@@ -7,6 +7,7 @@ mod credentials;
 mod documents;
 mod faults;
 mod limits;
+mod outage;
 mod owners;
 mod support;
 mod tidy;
