@@ -23,7 +23,10 @@ async fn a_secret_that_cannot_be_used_says_what_it_needs() {
     let world = repositories.iter().fold(none, |all, name| all.and(&World::of(name, 2)));
     let trial = Trial::start(world).await;
     trial.apply("nameless", json!({"repository": "acme/one", "credentialsRef": null})).await;
-    let of = |repository: &str, name: &str| json!({"repository": repository, "credentialsRef": {"name": name}});
+    let of = |repository: &str, name: &str| {
+        let reference = json!({"name": name});
+        json!({"repository": repository, "credentialsRef": reference})
+    };
     trial.apply("missing", of("acme/two", "not-there")).await;
     let plain = json!({"metadata": {"name": "plain"}, "stringData": {"token": trial.token}});
     secret(&trial, plain).await;

@@ -9,6 +9,7 @@ mod faults;
 mod limits;
 mod outage;
 mod owners;
+mod secrecy;
 mod support;
 mod tidy;
 mod walk;

@@ -53,7 +53,7 @@ impl Ground {
             namespace: Some(namespace.clone()),
             instance_id: format!("{namespace}-one"),
             args: setup.args.iter().map(|arg| (*arg).to_owned()).collect(),
-            env: setup.env.iter().map(owned).chain([debug]).collect(),
+            env: [debug].into_iter().chain(setup.env.iter().map(owned)).collect(),
             log: dir.path().join("operator.log"),
         };
         Self {

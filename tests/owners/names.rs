@@ -1,0 +1,67 @@
+//! A repository is known by its id, not by its name.
+
+use serde_json::json;
+
+use crate::support::objects::message;
+use crate::support::oracle::Oracle;
+use crate::support::rows::{number, text};
+use crate::support::{Setup, Trial, World, plan};
+
+async fn rename(trial: &Trial, from: &str, to: &str) {
+    let change = json!({"kind": "rename", "repository": from, "to": to});
+    trial.standin.change_world(&change).await.unwrap();
+}
+
+const NAMES: &str = "SELECT string_agg(full_name, ' ' ORDER BY full_name) FROM repositories";
+
+#[tokio::test]
+async fn renamed_under_way_it_is_walked_to_its_end() {
+    let list = json!({"operation": "ListPullRequests"});
+    let slow = json!([{"match": list, "answer": "slow:0.4"}]);
+    let world = (1..=40).fold(World::empty("acme/api"), |world, number| {
+        world.pull(number, json!({"headRepository": null}))
+    });
+    let trial = Trial::start(Setup::from(world).faults(slow)).await;
+    let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});
+    trial.apply("api", json!({"repository": "acme/api", "chunk": chunk})).await;
+    trial.moves().await;
+    rename(&trial, "acme/api", "acme/renamed").await;
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    trial.succeeded("api").await;
+    assert_eq!(number(&trial.rows, "SELECT count(*) FROM pull_requests").await, 40);
+    // The next walk learns the new name and keeps the old one.
+    trial.annotate("api", "restart-requested-at", "now").await;
+    trial
+        .until("api", "it has walked again", |object| {
+            let status = object.status.clone().unwrap_or_default();
+            status.last_handled_restart_requested_at.as_deref() == Some("now")
+                && crate::support::has(object, "Succeeded")
+                && status.completion_time.is_some()
+        })
+        .await;
+    assert_eq!(text(&trial.rows, NAMES).await, "acme/renamed");
+    let before = "SELECT string_agg(full_name, ' ') FROM repository_names \
+                  WHERE full_name = 'acme/api'";
+    assert_eq!(text(&trial.rows, before).await, "acme/api");
+    Oracle::of("acme/renamed").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn another_repository_under_a_freed_name_is_not_mixed_in() {
+    let trial = Trial::start(World::of("acme/api", 6)).await;
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    trial.succeeded("api").await;
+    rename(&trial, "acme/api", "acme/moved").await;
+    let facts = json!({
+        "kind": "repository", "nameWithOwner": "acme/api", "databaseId": 4242,
+        "createdAt": "2024-06-01T00:00:00Z",
+    });
+    trial.standin.change_world(&facts).await.unwrap();
+    trial.standin.change_world(&crate::support::world::ordinary("acme/api", 77)).await.unwrap();
+    trial.annotate("api", "restart-requested-at", "now").await;
+    let replaced = trial.stalled("api", "RepositoryReplaced").await;
+    assert!(message(&replaced).contains("acme/api"), "{}", message(&replaced));
+    assert_eq!(number(&trial.rows, "SELECT count(*) FROM pull_requests").await, 6);
+    trial.finish().await;
+}
