@@ -86,8 +86,8 @@ async fn begun_meanwhile(
     match states::owner(&row)? {
         Some(owner) if owner.uid == begin.owner.uid => {
             let walk: i64 = get(&row, "walk")?;
-            let begun = begin.seen_walk.is_some_and(|seen| seen != walk);
-            begun.then(|| get(&row, "id")).transpose()
+            let is_newer = begin.seen_walk.is_some_and(|seen| seen != walk);
+            is_newer.then(|| get(&row, "id")).transpose()
         }
         Some(owner) if !is_finished && begin.take_over_from != Some(owner.uid.as_str()) => {
             Err(Error::Claimed { owner })
