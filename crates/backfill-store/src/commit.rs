@@ -71,6 +71,7 @@ impl Store {
     ) -> Result<Committed, Error> {
         retrying(|| async move {
             let mut tx = self.begin().await?;
+            tx.look_up_by_key().await?;
             let committed = write(&mut tx, lease, claim, chunk).await?;
             tx.commit().await?;
             Ok(committed)

@@ -53,6 +53,19 @@ impl Tx {
         Ok(tx)
     }
 
+    /// From here on rows are found by key alone. A chunk looks up some hundred rows in tables that
+    /// may hold millions, and were filled a moment ago: without fresh statistics the planner would
+    /// read them whole for each chunk, and a walk would cost the square of its length.
+    pub(crate) async fn look_up_by_key(&mut self) -> Result<(), Error> {
+        let query = self.query(
+            "-- look_up_by_key\n\
+             SELECT pg_catalog.set_config('enable_seqscan', 'off', true), \
+             pg_catalog.set_config('enable_hashjoin', 'off', true), \
+             pg_catalog.set_config('enable_mergejoin', 'off', true)",
+        );
+        self.execute(query).await.map(|_| ())
+    }
+
     /// A statement of constant text. Unnamed unless the server is known to be direct: a named one
     /// would be missing on the next server connection of a pooler.
     pub(crate) fn query(&self, text: &'static str) -> Query {
