@@ -24,6 +24,8 @@ pub async fn resolve(ctx: &Context, object: &RepositoryBackfill, observed: &Obse
     let name = object.spec.repository.clone().into();
     let resolved = github.resolve(&name).await;
     keep_limits(ctx, object, github).await;
+    // A dry run asks for nothing more, and a walk asks anew: nobody waits for either.
+    github.governor().leave(&observed.seen.object.id.uid);
     let resolved = match resolved {
         Ok(resolved) => resolved,
         Err(error) => return fail(ctx, object, observed, faults::of_github(&error), false).await,
