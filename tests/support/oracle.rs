@@ -42,17 +42,21 @@ impl Oracle {
 
     /// Panics with the first difference; how many pull requests are equal.
     pub async fn check(&self, trial: &Trial) -> usize {
+        self.compare(trial).await.unwrap_or_else(|difference| panic!("{difference}"))
+    }
+
+    /// How many pull requests are equal, or where the first difference is.
+    pub async fn compare(&self, trial: &Trial) -> Result<usize, String> {
         let world = self.expected(&served(trial, &self.repository).await);
         let rows = stored(&trial.rows, &self.repository).await;
         let numbers = |all: &ByNumber| all.keys().copied().collect::<Vec<_>>();
-        assert_eq!(numbers(&rows), numbers(&world), "numbers stored (left) and served");
-        for (number, expected) in &world {
-            let place = format!("{}#{number}", self.repository);
-            if let Some(difference) = difference(&place, expected, &rows[number]) {
-                panic!("{difference}");
-            }
+        if numbers(&rows) != numbers(&world) {
+            return Err(format!("stored {:?}, served {:?}", numbers(&rows), numbers(&world)));
         }
-        world.len()
+        let first = world.iter().find_map(|(number, expected)| {
+            difference(&format!("{}#{number}", self.repository), expected, &rows[number])
+        });
+        first.map_or(Ok(world.len()), Err)
     }
 
     fn expected(&self, lines: &[Value]) -> ByNumber {
