@@ -9,6 +9,7 @@ mod source;
 mod words;
 
 use std::fmt::{self, Display, Formatter};
+use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -38,7 +39,7 @@ impl File {
     }
 
     fn is_rust(&self) -> bool {
-        self.path.ends_with(".rs")
+        Path::new(&self.path).extension().is_some_and(|it| it == "rs")
     }
 
     /// Whether all of it is tests.

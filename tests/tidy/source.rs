@@ -193,7 +193,8 @@ impl Scan {
         if start == 2 && self.peek(1) != Some('r') {
             return None;
         }
-        let hashes = (start..).take_while(|ahead| self.peek(*ahead) == Some('#')).count();
+        let rest = self.chars.get(self.at + start..).unwrap_or_default();
+        let hashes = rest.iter().take_while(|c| **c == '#').count();
         (self.peek(start + hashes) == Some('"')).then_some(hashes)
     }
 
