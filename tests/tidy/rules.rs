@@ -193,7 +193,7 @@ pub fn homes(file: &File, source: &Source) -> Vec<Complaint> {
     for (line, text) in source.strings.iter().filter(|(line, _)| *line <= end) {
         let starts =
             |statement: &&str| text.lines().any(|l| l.trim_start().starts_with(*statement));
-        if !file.path.starts_with("crates/backfill-store/") && SQL.iter().any(|s| starts(s)) {
+        if !file.path.starts_with("crates/backfill-store/") && SQL.iter().any(starts) {
             found.push(file.complain(*line, "holds SQL, which only backfill-store may"));
         }
     }
