@@ -145,8 +145,16 @@ const UPSERT: &str = "-- upsert_comments\n\
     INSERT INTO comments AS c (repository_id, pull_request_id, comment_type, github_id, \
         commenter_id, body, created_at, updated_at, html_url, review_id, in_reply_to_id, \
         thread_id, is_resolved, path, position, line, side, diff_hunk, commit_id) \
-    SELECT $1, parent.id, e.comment_type, e.github_id, author.id, e.body, e.created_at, \
-        e.updated_at, e.html_url, review.id, e.in_reply_to_id, e.thread_id, e.is_resolved, \
+    SELECT $1, \
+        (SELECT parent.id FROM pull_requests parent \
+            WHERE parent.repository_id = $1 AND parent.number = e.number), \
+        e.comment_type, e.github_id, \
+        (SELECT author.id FROM contributors author \
+            WHERE author.host = $2 AND author.github_id = e.author_github_id), \
+        e.body, e.created_at, e.updated_at, e.html_url, \
+        (SELECT review.id FROM reviews review \
+            WHERE review.repository_id = $1 AND review.github_id = e.review_github_id), \
+        e.in_reply_to_id, e.thread_id, e.is_resolved, \
         e.path, e.position, e.line, e.side, e.diff_hunk, e.commit_id \
     FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], \
             $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bigint[], $12::bigint[], \
@@ -155,10 +163,6 @@ const UPSERT: &str = "-- upsert_comments\n\
         AS e(number, comment_type, github_id, author_github_id, body, created_at, updated_at, \
             html_url, review_github_id, in_reply_to_id, thread_id, is_resolved, path, position, \
             line, side, diff_hunk, commit_id) \
-    JOIN pull_requests parent ON parent.repository_id = $1 AND parent.number = e.number \
-    LEFT JOIN contributors author ON author.host = $2 AND author.github_id = e.author_github_id \
-    LEFT JOIN reviews review ON review.repository_id = $1 \
-        AND review.github_id = e.review_github_id \
     ORDER BY e.github_id, e.comment_type \
     ON CONFLICT (repository_id, github_id, comment_type) DO UPDATE SET \
         pull_request_id = excluded.pull_request_id, commenter_id = excluded.commenter_id, \

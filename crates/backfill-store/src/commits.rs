@@ -51,11 +51,14 @@ pub(crate) async fn replace(
 
 const UPSERT: &str = "-- upsert_pull_request_commits\n\
     INSERT INTO pull_request_commits AS c (pull_request_id, oid, message, authored_at, author_id) \
-    SELECT parent.id, e.oid, e.message, e.authored_at, author.id \
+    SELECT \
+        (SELECT parent.id FROM pull_requests parent \
+            WHERE parent.repository_id = $1 AND parent.number = e.number), \
+        e.oid, e.message, e.authored_at, \
+        (SELECT author.id FROM contributors author \
+            WHERE author.host = $2 AND author.github_id = e.author_github_id) \
     FROM unnest($3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[]) \
         AS e(number, oid, message, authored_at, author_github_id) \
-    JOIN pull_requests parent ON parent.repository_id = $1 AND parent.number = e.number \
-    LEFT JOIN contributors author ON author.host = $2 AND author.github_id = e.author_github_id \
     ORDER BY e.number, e.oid \
     ON CONFLICT (pull_request_id, oid) DO UPDATE SET \
         message = excluded.message, authored_at = excluded.authored_at, \

@@ -49,10 +49,12 @@ pub(crate) async fn replace(
 
 const UPSERT: &str = "-- upsert_pull_request_files\n\
     INSERT INTO pull_request_files AS f (pull_request_id, path, additions, deletions, change_type) \
-    SELECT parent.id, e.path, e.additions, e.deletions, e.change_type \
+    SELECT \
+        (SELECT parent.id FROM pull_requests parent \
+            WHERE parent.repository_id = $1 AND parent.number = e.number), \
+        e.path, e.additions, e.deletions, e.change_type \
     FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[]) \
         AS e(number, path, additions, deletions, change_type) \
-    JOIN pull_requests parent ON parent.repository_id = $1 AND parent.number = e.number \
     ORDER BY e.number, e.path \
     ON CONFLICT (pull_request_id, hashtextextended(path, 0)) DO UPDATE SET \
         path = excluded.path, additions = excluded.additions, deletions = excluded.deletions, \

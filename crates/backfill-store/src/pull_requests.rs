@@ -96,9 +96,14 @@ const UPSERT: &str = "-- upsert_pull_requests\n\
         head_sha, merge_commit_sha, head_repository, draft, merged, merged_by_id, created_at, \
         updated_at, closed_at, merged_at, additions, deletions, changed_files, commits, \
         review_count, comment_count, milestone, labels, assignees, html_url, captured) \
-    SELECT $1, $3, e.github_id, e.node_id, e.number, e.title, e.body, e.state, author.id, \
+    SELECT $1, $3, e.github_id, e.node_id, e.number, e.title, e.body, e.state, \
+        (SELECT author.id FROM contributors author \
+            WHERE author.host = $2 AND author.github_id = e.author_github_id), \
         e.author_association, e.base_branch, e.head_branch, e.base_sha, e.head_sha, \
-        e.merge_commit_sha, e.head_repository, e.draft, e.merged, merger.id, e.created_at, \
+        e.merge_commit_sha, e.head_repository, e.draft, e.merged, \
+        (SELECT merger.id FROM contributors merger \
+            WHERE merger.host = $2 AND merger.github_id = e.merger_github_id), \
+        e.created_at, \
         e.updated_at, e.closed_at, e.merged_at, e.additions, e.deletions, e.changed_files, \
         e.commits, e.review_count, e.comment_count, e.milestone, \
         ARRAY(SELECT jsonb_array_elements_text(e.labels)), \
@@ -115,8 +120,6 @@ const UPSERT: &str = "-- upsert_pull_requests\n\
             head_repository, draft, merged, merger_github_id, created_at, updated_at, closed_at, \
             merged_at, additions, deletions, changed_files, commits, review_count, \
             comment_count, milestone, labels, assignees, html_url, captured) \
-    LEFT JOIN contributors author ON author.host = $2 AND author.github_id = e.author_github_id \
-    LEFT JOIN contributors merger ON merger.host = $2 AND merger.github_id = e.merger_github_id \
     ORDER BY e.number \
     ON CONFLICT (repository_id, number) DO UPDATE SET \
         fields_version = excluded.fields_version, github_id = excluded.github_id, \

@@ -66,14 +66,18 @@ async fn upsert(
 const UPSERT: &str = "-- upsert_reviews\n\
     INSERT INTO reviews AS r (repository_id, pull_request_id, github_id, author_id, state, body, \
         submitted_at, updated_at, commit_id, html_url) \
-    SELECT $1, parent.id, e.github_id, author.id, e.state, e.body, e.submitted_at, e.updated_at, \
+    SELECT $1, \
+        (SELECT parent.id FROM pull_requests parent \
+            WHERE parent.repository_id = $1 AND parent.number = e.number), \
+        e.github_id, \
+        (SELECT author.id FROM contributors author \
+            WHERE author.host = $2 AND author.github_id = e.author_github_id), \
+        e.state, e.body, e.submitted_at, e.updated_at, \
         e.commit_id, e.html_url \
     FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], \
             $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[]) \
         AS e(number, github_id, author_github_id, state, body, submitted_at, updated_at, \
             commit_id, html_url) \
-    JOIN pull_requests parent ON parent.repository_id = $1 AND parent.number = e.number \
-    LEFT JOIN contributors author ON author.host = $2 AND author.github_id = e.author_github_id \
     ORDER BY e.github_id \
     ON CONFLICT (repository_id, github_id) DO UPDATE SET \
         pull_request_id = excluded.pull_request_id, author_id = excluded.author_id, \
