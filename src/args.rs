@@ -23,6 +23,8 @@ pub enum Command {
     Operator(Box<OperatorArgs>),
     /// Bring the database's schema up to this version, then end.
     Migrate(DatabaseArgs),
+    /// Close chunks that nobody works on any more and fold old ones; print what was done.
+    Recover(RecoverArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the catalogue of reasons as Markdown.
@@ -45,6 +47,22 @@ pub struct DatabaseArgs {
     #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_connections: u32,
+}
+
+/// What to put in order in the table of chunks.
+#[derive(Clone, Debug, Args)]
+pub struct RecoverArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Minutes after which a chunk in `processing` counts as stuck, if nobody holds its lease.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(i32).range(1..=100_000))]
+    pub stuck_threshold: i32,
+    /// Days after which completed chunks are folded into one row and failed ones removed.
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(i32).range(1..=36_500))]
+    pub cleanup_days: i32,
+    /// Only count, change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// How the operator runs.

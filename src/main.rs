@@ -20,10 +20,12 @@ async fn main() -> anyhow::Result<()> {
         .install_default()
         .map_err(|_| anyhow::anyhow!("a TLS provider was installed twice"))?;
     match Cli::parse().command {
-        Command::Operator(args) => wiring::operator(*args).await,
-        Command::Migrate(args) => wiring::migrate(&args).await,
-        Command::Crd => catalogue::crds(),
+        Command::Operator(args) => wiring::operator(*args).await?,
+        Command::Migrate(args) => wiring::migrate(&args).await?,
+        Command::Recover(args) => wiring::recover(&args).await?,
+        Command::Crd => catalogue::crds()?,
         Command::Reasons => catalogue::reasons(),
         Command::Metrics => catalogue::metrics(),
     }
+    Ok(())
 }

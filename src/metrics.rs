@@ -245,7 +245,8 @@ mod tests {
         metrics.show_object("u1", "ns", "one", &figures());
         let series = |text: &str| text.lines().filter(|l| l.starts_with("backfill_object")).count();
         assert_eq!(series(&metrics.render().unwrap()), 6);
-        metrics.show_object("u1", "ns", "one", &ObjectFigures::default());
+        let resting = ObjectFigures { state: Some(State::Suspended), ..ObjectFigures::default() };
+        metrics.show_object("u1", "ns", "one", &resting);
         assert_eq!(series(&metrics.render().unwrap()), 2, "absent figures have no series");
         metrics.show_object("u2", "ns", "one", &figures());
         metrics.retain_objects(&["u2".to_owned()]);

@@ -16,13 +16,13 @@ use kube::runtime::controller::{Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, Store as Objects};
-use kube::runtime::{Predicate, WatchStreamExt, predicates, watcher};
+use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
 use kube::{Api, Client, ResourceExt};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{DatabaseArgs, OperatorArgs};
+use crate::args::{DatabaseArgs, OperatorArgs, RecoverArgs};
 use crate::backfill::{self, Context, Memory, Permits, Settings};
 use crate::metrics::Metrics;
 use crate::telemetry;
@@ -47,6 +47,37 @@ pub async fn migrate(args: &DatabaseArgs) -> anyhow::Result<()> {
         .await
         .context("the schema could not be brought up to date")?;
     tracing::info!("schema is up to date");
+    Ok(())
+}
+
+/// Puts the table of chunks in order and prints what that came to, as one line of JSON.
+#[expect(clippy::print_stdout, reason = "printing is what this subcommand is for")]
+pub async fn recover(args: &RecoverArgs) -> anyhow::Result<()> {
+    let store = store(&args.database, "recover")?;
+    let recovered = store
+        .recover(backfill_store::Recovery {
+            stuck_minutes: args.stuck_threshold,
+            cleanup_days: args.cleanup_days,
+            dry_run: args.dry_run,
+        })
+        .await
+        .context("the table of chunks could not be put in order")?;
+    let last_day = store.chunk_statistics().await.context("chunks could not be counted")?;
+    println!(
+        "{}",
+        serde_json::json!({
+            "dryRun": args.dry_run,
+            "stuckCompleted": recovered.completed,
+            "stuckFailed": recovered.failed,
+            "folded": recovered.folded,
+            "removed": recovered.removed,
+            "lastDay": {
+                "processing": last_day.processing,
+                "completed": last_day.completed,
+                "failed": last_day.failed,
+            },
+        })
+    );
     Ok(())
 }
 
@@ -137,7 +168,7 @@ async fn watch(
             }
         })
         .applied_objects()
-        .predicate_filter(interesting, Default::default());
+        .predicate_filter(interesting, PredicateConfig::default());
     let stopping = ctx.stopping.clone();
     Controller::for_stream(stream, objects)
         .with_config(Config::default().concurrency(concurrency))

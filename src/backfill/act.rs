@@ -98,7 +98,7 @@ pub async fn act(
         Step::Wait { until, pause } => wait(ctx, object, observed, until, pause).await,
         Step::Forgive => forgive(ctx, object, observed).await,
         Step::Resolve => resolve::resolve(ctx, object, observed).await,
-        Step::RunChunks => run(ctx, object, observed).await,
+        Step::RunChunks => Box::pin(run(ctx, object, observed)).await,
         Step::Verify => verify::verify(ctx, object, observed).await,
         Step::Complete => complete(observed.seen.own_walk().cloned()),
     }
@@ -231,7 +231,7 @@ async fn run(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) ->
         at_most: ctx.settings.run_time,
     };
     let signals = Watched { ctx, object, observed };
-    let Report { state, stop } = run_chunks(&run, state.clone(), &signals).await;
+    let Report { state, stop } = Box::pin(run_chunks(&run, state.clone(), &signals)).await;
     keep_limits(ctx, object, github).await;
     if !matches!(stop, Stop::Paused | Stop::Wait(..)) {
         github.governor().leave(run.uid);
@@ -252,7 +252,12 @@ pub async fn after_run(
 ) -> Outcome {
     let now = (ctx.clock)();
     match stop {
-        Stop::Walked => Outcome::Again,
+        Stop::Walked => {
+            Shown::new(Reason::Verifying, "compares what is stored with what GitHub counts")
+                .state(Some(state))
+                .at(now)
+                .outcome()
+        }
         Stop::Paused => walking(state).at(now).outcome(),
         Stop::Dropped => {
             let uid = &observed.seen.object.id.uid;

@@ -76,26 +76,23 @@ pub async fn reconcile(
     ctx: Arc<Context>,
 ) -> Result<Action, std::convert::Infallible> {
     let started = Instant::now();
-    let looked = AssertUnwindSafe(look(&object, &ctx)).catch_unwind().await;
+    // A look that runs chunks is a large future; tens of them wait in the controller.
+    let looked = AssertUnwindSafe(Box::pin(look(&object, &ctx))).catch_unwind().await;
     ctx.metrics.observe(
         "backfill_reconcile_duration_seconds",
         &[],
         started.elapsed().as_secs_f64(),
     );
-    Ok(match looked {
-        Ok(action) => action,
-        Err(_) => {
-            // One object's panic is contained here; kube would end the whole controller.
-            ctx.metrics.count("backfill_panics_total", &[], 1);
-            ctx.metrics.count("backfill_failures_total", &[Reason::InternalError.as_str()], 1);
-            let fault = faults::new(
-                Reason::InternalError,
-                "a look at this object panicked; see the operator's log",
-            );
-            publish::fault_alone(&ctx, &object, &fault).await;
-            Action::requeue(retry::BUG_LOOK.unsigned_abs())
-        }
-    })
+    if let Ok(action) = looked {
+        return Ok(action);
+    }
+    // One object's panic is contained here; kube would end the whole controller.
+    let reason = Reason::InternalError;
+    ctx.metrics.count("backfill_panics_total", &[], 1);
+    ctx.metrics.count("backfill_failures_total", &[reason.as_str()], 1);
+    let fault = faults::new(reason, "a look at this object panicked; see the operator's log");
+    publish::fault_alone(&ctx, &object, &fault).await;
+    Ok(Action::requeue(retry::BUG_LOOK.unsigned_abs()))
 }
 
 async fn look(object: &RepositoryBackfill, ctx: &Context) -> Action {
@@ -116,7 +113,7 @@ async fn look(object: &RepositoryBackfill, ctx: &Context) -> Action {
     if observed.seen.permit || !matches!(step, Step::Wait { .. }) {
         ctx.permits.forget(&observed.seen.object.id.uid);
     }
-    let outcome = act::act(ctx, object, &observed, step).await;
+    let outcome = Box::pin(act::act(ctx, object, &observed, step)).await;
     publish::publish(ctx, object, &observed, outcome).await
 }
 

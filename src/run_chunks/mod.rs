@@ -23,7 +23,7 @@ use crate::faults;
 use crate::metrics::Metrics;
 
 /// How long one chunk may take before it is given up and the next is made smaller.
-const CHUNK_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+const CHUNK_TIMEOUT: Duration = Duration::from_mins(15);
 /// How often a lease is renewed; it runs out after 30 s.
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 

@@ -98,8 +98,6 @@ macro_rules! reasons {
 
 reasons! {
     states {
-        /// The repository is looked up on GitHub.
-        Resolving => Running,
         /// Pull requests are fetched and stored, newest first.
         Walking => Running,
         /// What is stored is compared with what GitHub counts.

@@ -58,7 +58,7 @@ pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
         conditions: conditions(&summary, &facts.previous.conditions, facts.generation, facts.now),
         observed_generation: Some(facts.generation),
         stage: facts.stage,
-        rate_limit: facts.limits.map_or_else(|| facts.previous.rate_limit.clone(), rate_limit),
+        rate_limit: facts.limits.map(rate_limit).or_else(|| facts.previous.rate_limit.clone()),
         next_attempt_time: facts.next_attempt.map(Time),
         plan: facts.plan.clone().or_else(|| facts.previous.plan.clone()),
         ..facts.previous.clone()
@@ -76,12 +76,12 @@ pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
     status
 }
 
-fn rate_limit(limits: RateLimit) -> Option<RateLimitStatus> {
-    Some(RateLimitStatus {
+fn rate_limit(limits: RateLimit) -> RateLimitStatus {
+    RateLimitStatus {
         remaining: Some(limits.remaining),
         limit: Some(limits.limit),
         reset_time: limits.reset_at.map(Time),
-    })
+    }
 }
 
 /// When the walk ends at its own pace, put off by the limits that it has not met yet.
@@ -117,7 +117,7 @@ fn from_state(status: &mut RepositoryBackfillStatus, state: &BackfillState) {
         time: Some(Time(error.at)),
     });
     status.completion_time = state.completed_at.filter(|_| done).map(Time);
-    status.verified_as_of = state.completed_at.filter(|_| done).map(Time);
+    status.verified_as_of = done.then_some(Time(state.walk_started_at));
 }
 
 fn from_count(status: &mut RepositoryBackfillStatus, counted: i64, dry_run: bool, now: Timestamp) {

@@ -35,9 +35,12 @@ pub struct Exchange {
     pub points: i64,
 }
 
+/// Who listens to exchanges.
+type Listener = dyn Fn(&Exchange) + Send + Sync;
+
 /// What is told of each exchange; nothing unless set.
 #[derive(Clone, Default)]
-pub struct OnAnswer(Option<Arc<dyn Fn(&Exchange) + Send + Sync>>);
+pub struct OnAnswer(Option<Arc<Listener>>);
 
 impl OnAnswer {
     /// Calls `told`, which must be quick, with each exchange.

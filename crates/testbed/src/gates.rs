@@ -14,7 +14,8 @@ use crate::supervise::trampoline::tied;
 pub fn test() -> anyhow::Result<()> {
     Assets::find()?;
     cargo(&["build", "--workspace", "--bins"])?;
-    cargo(&["test", "--workspace"])
+    // The tests wait for servers more than they work: four at a time keep two cores busy.
+    cargo(&["test", "--workspace", "--", "--test-threads=4"])
 }
 
 /// Formatting, lints as errors, and the rules of the house.

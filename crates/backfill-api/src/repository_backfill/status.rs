@@ -96,7 +96,7 @@ pub struct RepositoryBackfillStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completion_time: Option<Time>,
 
-    /// The instant up to which what is stored was compared with GitHub.
+    /// The start of the proved walk: each row is as GitHub had it then or later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified_as_of: Option<Time>,
 
