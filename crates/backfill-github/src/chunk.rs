@@ -96,6 +96,8 @@ impl Client {
         let answer = self.send(query, &mut spent).await?;
         let list_seconds = answer.seconds;
         let found: ListPullRequests = answer.read()?;
+        // The text is as large as what was read from it, and the follow-ups take a while.
+        drop(answer);
         let Some(RepositoryNode::Repository(repository)) = found.node else {
             return Err(Error::RepositoryNotFound);
         };

@@ -69,7 +69,8 @@ fn account_word(account_type: AccountType) -> &'static str {
 }
 
 // What a reading does not tell (a bot has no display name, some fragments carry no avatar) is
-// kept, else two ways of seeing one account would rewrite it for ever.
+// kept, else two ways of seeing one account would rewrite it for ever. OFFSET 0 keeps the look-up
+// by key from becoming a join over the whole table; see `Tx::look_up_by_key`.
 const UPSERT: &str = "-- upsert_contributors\n\
     INSERT INTO contributors AS c (host, github_id, node_id, username, display_name, avatar_url, \
         profile_url, account_type, is_bot) \
@@ -78,7 +79,8 @@ const UPSERT: &str = "-- upsert_contributors\n\
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
             $8::text[]) \
         AS e(github_id, node_id, username, display_name, avatar_url, profile_url, account_type) \
-    LEFT JOIN contributors known ON known.host = $1 AND known.github_id = e.github_id \
+    LEFT JOIN LATERAL (SELECT it.* FROM contributors it \
+            WHERE it.host = $1 AND it.github_id = e.github_id OFFSET 0) AS known ON true \
     WHERE known.id IS NULL OR \
         (known.node_id, known.username, known.display_name, known.avatar_url, \
             known.profile_url, known.account_type) IS DISTINCT FROM \
