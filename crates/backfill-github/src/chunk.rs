@@ -5,12 +5,13 @@
 
 use backfill_engine::budget::RateLimit;
 use backfill_engine::model::{Cursor, NodeId, Part, PullRequest, RepositoryName};
+use backfill_engine::plan::list_points;
 use cynic::QueryBuilder;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 
 use crate::client::{Client, Query, Spent};
-use crate::cost::{follow_up_points, list_points, requests};
+use crate::cost::{follow_up_points, requests};
 use crate::decode::pull_request::Draft;
 use crate::error::Error;
 use crate::queries::list::{ListPullRequests, RepositoryNode};

@@ -1,10 +1,11 @@
 //! What a query costs, by GitHub's own formulas, before it is sent.
 //!
-//! Points: for every connection the product of its ancestors' page sizes, summed, over 100.
-//! Nodes: the same with its own size. Both count what is asked for, not what comes back
-//! (docs.github.com, "Rate limits and query limits for the GraphQL API").
+//! The formula itself and the price of a list page are the engine's (`plan`), which prices walks by
+//! them; here is what depends on how follow-ups are composed. Nodes count like points, with a
+//! connection's own size, and both by what is asked for, not by what comes back (docs.github.com,
+//! "Rate limits and query limits for the GraphQL API").
 
-use backfill_engine::model::Part;
+use backfill_engine::plan::points;
 
 use crate::queries::overflow::{Slot, Wanted};
 
@@ -12,18 +13,6 @@ use crate::queries::overflow::{Slot, Wanted};
 pub(crate) const NODE_LIMIT: i64 = 500_000;
 /// Aliases in one query. GitHub was measured to fail what came after the 76th (github-api.md 2.3).
 pub(crate) const MOST_ALIASES: usize = 75;
-
-/// Points of so many connections.
-fn points(connections: i64) -> i64 {
-    ((connections + 50) / 100).max(1)
-}
-
-/// Points of a list page of `first` pull requests with these parts.
-pub(crate) fn list_points(first: i64, parts: &[Part]) -> i64 {
-    // Labels, assignees, and the counts of reviews, comments and commits are always there.
-    let asked = |part| i64::from(parts.contains(&part));
-    points(1 + first * (5 + asked(Part::ReviewComments) + asked(Part::Files)))
-}
 
 /// Points of one follow-up request.
 pub(crate) fn follow_up_points(wanted: &[Wanted]) -> i64 {
@@ -57,6 +46,9 @@ pub(crate) fn requests<T: AsRef<Wanted>>(round: Vec<T>, inner: i64) -> Vec<Vec<T
 
 #[cfg(test)]
 mod tests {
+    use backfill_engine::model::Part;
+    use backfill_engine::plan::list_points;
+
     use super::*;
 
     const USUAL: [Part; 3] = [Part::Reviews, Part::ReviewComments, Part::Comments];
