@@ -36,7 +36,7 @@ async fn own_cluster() -> (&'static Cluster, MutexGuard<'static, ()>) {
     let turn = TURN.lock().await;
     let start = async || {
         let cluster = Cluster::start(Choices::default()).await.unwrap();
-        cluster.apply_manifests().unwrap();
+        cluster.apply_manifests().await.unwrap();
         cluster
     };
     let cluster = OWN.get_or_init(start).await;

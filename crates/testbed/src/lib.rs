@@ -19,6 +19,7 @@ pub mod proxy;
 pub mod run_dir;
 pub mod standin;
 pub mod supervise;
+mod until;
 pub mod up;
 
 pub use cluster::Cluster;

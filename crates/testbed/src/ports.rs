@@ -1,6 +1,8 @@
 //! Free loopback ports. Must not keep them: who asks binds soon.
 
+use std::collections::HashSet;
 use std::net::TcpListener;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::bail;
 
@@ -9,13 +11,18 @@ use anyhow::bail;
 const LOWEST: u16 = 12_000;
 const COUNT: u16 = 20_000;
 
-/// A port that nothing listens on. Drawn at random, so that two testbeds that start at the
-/// same time do not draw the same.
+/// What this process has given away: it is bound only seconds later.
+static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
+
+/// A port that nothing listens on, never the same twice. Drawn at random, so that two
+/// processes that ask at the same time do not draw the same.
 pub fn free() -> anyhow::Result<u16> {
     for _ in 0..200 {
         let bytes = uuid::Uuid::new_v4().into_bytes();
         let port = LOWEST + u16::from_be_bytes([bytes[0], bytes[1]]) % COUNT;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = given.get_or_insert_default().insert(port);
+        if is_new && TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return Ok(port);
         }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use nix::fcntl::{Flock, FlockArg};
 
-/// A directory without a supervisor is left alone for this long: it may be starting.
+/// A directory is left alone for this long: its supervisor may be starting.
 const START_GRACE: Duration = Duration::from_mins(2);
 
 /// One testbed's directory. A plain path: it removes nothing by itself.
@@ -41,11 +41,11 @@ impl RunDir {
 
     /// Takes the lock that says a supervisor lives here; held while the result lives.
     pub fn claim(&self) -> anyhow::Result<Flock<File>> {
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(self.path.join("lock"))?;
+        self.lock(OpenOptions::new().create(true).truncate(false))
+    }
+
+    fn lock(&self, options: &mut OpenOptions) -> anyhow::Result<Flock<File>> {
+        let file = options.write(true).open(self.path.join("lock"))?;
         Flock::lock(file, FlockArg::LockExclusiveNonblock)
             .map_err(|(_, error)| error)
             .context("another supervisor lives in this directory")
@@ -108,10 +108,14 @@ fn sweep(parent: &Path) {
         let named_so = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("run-"));
         let age = std::fs::metadata(&path).and_then(|found| found.modified());
         let young = age.ok().and_then(|at| at.elapsed().ok()).is_none_or(|age| age < START_GRACE);
-        if !named_so || (young && !path.join("lock").exists()) {
+        // A lock file alone says nothing: its supervisor makes it first and locks it then.
+        if !named_so || young {
             continue;
         }
-        let Ok(claim) = RunDir::at(&path).claim() else { continue };
+        let claim = RunDir::at(&path).lock(&mut OpenOptions::new());
+        if claim.is_err() && path.join("lock").exists() {
+            continue;
+        }
         if let Err(error) = std::fs::remove_dir_all(&path) {
             eprintln!("{} stays: {error}", path.display());
         }

@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub async fn bench() -> anyhow::Result<()> {
     build_release()?;
     let cluster = Cluster::start(Choices::default()).await?;
-    cluster.apply_manifests()?;
+    cluster.apply_manifests().await?;
     println!("{}", measure::HEADER);
     for count in SIZES {
         let standin = standin(count).await?;

@@ -54,7 +54,7 @@ impl Cluster {
     pub async fn shared() -> anyhow::Result<&'static Self> {
         let start = async || {
             let cluster = Self::start(Choices::default()).await?;
-            cluster.apply_manifests()?;
+            cluster.apply_manifests().await?;
             Ok(cluster)
         };
         SHARED.get_or_try_init(start).await
@@ -135,6 +135,8 @@ impl Cluster {
         std::process::Command::new(&self.description.assets.kubectl)
             .args(args)
             .env("KUBECONFIG", self.kubeconfig_path())
+            // In the home directory it would be that of an earlier cluster on the same port.
+            .env("KUBECACHEDIR", self.dir.join("kubectl-cache"))
             .output()
             .context("starting kubectl")
     }

@@ -16,6 +16,7 @@ use super::Cluster;
 use super::kubeconfig::{self, Identity};
 use super::pki::Pki;
 use crate::clone;
+use crate::until::until_ok;
 
 /// Namespace of the operator's ServiceAccount, as `deploy/kustomize` has it.
 pub const OPERATOR_NAMESPACE: &str = "backfill-system";
@@ -23,6 +24,8 @@ pub const OPERATOR_NAMESPACE: &str = "backfill-system";
 pub const OPERATOR_ACCOUNT: &str = "backfill-operator";
 /// The files of `deploy/kustomize` that need no node to run on.
 const MANIFESTS: [&str; 3] = ["namespace.yaml", "service-account.yaml", "rbac.yaml"];
+/// The API that the CRDs serve.
+const GROUP_VERSION: &str = "backfill.contributor.info/v1alpha1";
 /// Label without which the operator refuses to read a Secret.
 const CREDENTIALS_LABEL: &str = "backfill.contributor.info/credentials";
 /// Longer than any testbed lives.
@@ -30,8 +33,8 @@ const TOKEN_SECONDS: i64 = 30 * 24 * 3600;
 
 impl Cluster {
     /// Applies the CRDs of `crds/` and the account and permissions of `deploy/kustomize`,
-    /// and waits until the CRDs are served.
-    pub fn apply_manifests(&self) -> anyhow::Result<()> {
+    /// and waits until the CRDs are served and pods could be made in the operator's namespace.
+    pub async fn apply_manifests(&self) -> anyhow::Result<()> {
         let root = clone::root()?;
         let manifests = MANIFESTS.map(|name| root.join("deploy/kustomize").join(name));
         let mut args = vec!["apply", "--server-side"];
@@ -41,12 +44,22 @@ impl Cluster {
         for file in files.iter().chain(has_crds.then_some(&crds)) {
             args.extend(["-f", file]);
         }
-        self.kubectl_text(&args)?;
+        until_ok("the manifests", async || self.kubectl_text(&args)).await?;
+        let client = self.client().await?;
+        // Not `kubectl wait`: it fails at once on a kind that has no conditions yet.
         if has_crds {
-            let wait = ["wait", "--for=condition=Established", "--timeout=30s", "-f", &crds];
-            self.kubectl_text(&wait)?;
+            let served = async || Ok(client.list_api_group_resources(GROUP_VERSION).await?);
+            until_ok("the kinds", served).await?;
         }
-        Ok(())
+        until_ok("the operator's namespace", async || self.has_account(OPERATOR_NAMESPACE).await)
+            .await
+    }
+
+    /// Whether the controllers have made a namespace's first ServiceAccount, without which no
+    /// pod can be made there. An error says that they have not.
+    pub(super) async fn has_account(&self, namespace: &str) -> anyhow::Result<()> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client().await?, namespace);
+        Ok(accounts.get("default").await.map(drop)?)
     }
 
     /// Makes a namespace with a unique name and the credentials Secret `github` in it.

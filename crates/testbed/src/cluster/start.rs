@@ -2,13 +2,12 @@
 //! Postgres beside them. Must not know how the supervisor keeps them running.
 
 use std::fs::OpenOptions;
+use std::io::{Error, ErrorKind};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::Api;
+use anyhow::Context;
 
 use super::kubeconfig::{self, Identity};
 use super::pki::Pki;
@@ -17,12 +16,14 @@ use super::{Cluster, Description};
 use crate::assets::Assets;
 use crate::postgres::Postgres;
 use crate::run_dir::{RunDir, tail};
-use crate::supervise::protocol::Control;
+use crate::supervise::protocol::{Control, Request};
+use crate::until::until_ok;
 use crate::{clone, ports};
 
-/// Measured 5.6 s on two idle cores; a busy machine takes several times that.
-const START_LIMIT: Duration = Duration::from_mins(2);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often the copied executable is tried while another thread's child, between fork and
+/// exec, still holds it open for writing.
+const SPAWN_TRIES: usize = 50;
+const SPAWN_AGAIN: Duration = Duration::from_millis(20);
 
 /// Starts everything and returns once the API server and Postgres answer and the
 /// controllers have made the first ServiceAccount.
@@ -41,7 +42,8 @@ pub async fn start(choices: Choices) -> anyhow::Result<Cluster> {
     let (pg_dir, pg_bin, pg_port) = (dir.clone(), assets.postgres_bin.clone(), ports::free()?);
     let making = tokio::task::spawn_blocking(move || Postgres::make(&pg_dir, &pg_bin, pg_port));
     write_files(&dir, ports)?;
-    control.await_answer(Duration::from_secs(10)).await?;
+    let answering = until_ok("the supervisor", async || control.ask(&Request::Status).await);
+    answering.await.with_context(|| tail(&dir.log("supervisor")))?;
     control.start(programs::etcd(&dir, &assets, ports, &choices)).await?;
     control.start(programs::apiserver(&dir, &assets, ports, &choices)).await?;
     let postgres = making.await??;
@@ -64,7 +66,8 @@ fn start_supervisor(dir: &RunDir) -> anyhow::Result<Child> {
     // A copy, so that building the project again does not pull it away underneath.
     let own = dir.join("testbed");
     std::fs::copy(clone::binary("testbed")?, &own)?;
-    Command::new(own)
+    let mut command = Command::new(own);
+    command
         .arg("supervise")
         .arg("--dir")
         .arg(dir.path())
@@ -72,9 +75,17 @@ fn start_supervisor(dir: &RunDir) -> anyhow::Result<Child> {
         .stdin(Stdio::piped())
         .stdout(log.try_clone()?)
         .stderr(log)
-        .current_dir("/")
-        .spawn()
-        .context("starting the supervisor")
+        .current_dir("/");
+    let is_busy = |error: &Error| error.kind() == ErrorKind::ExecutableFileBusy;
+    let mut started = command.spawn();
+    for _ in 0..SPAWN_TRIES {
+        if !started.as_ref().is_err_and(is_busy) {
+            break;
+        }
+        std::thread::sleep(SPAWN_AGAIN);
+        started = command.spawn();
+    }
+    started.context("starting the supervisor")
 }
 
 fn write_files(dir: &RunDir, ports: Ports) -> anyhow::Result<()> {
@@ -92,27 +103,18 @@ fn write_files(dir: &RunDir, ports: Ports) -> anyhow::Result<()> {
 /// Waits until `/readyz` says so. Errors after two minutes with the end of the log.
 pub async fn await_apiserver(cluster: &Cluster) -> anyhow::Result<()> {
     let client = cluster.client().await?;
-    let deadline = tokio::time::Instant::now() + START_LIMIT;
-    loop {
+    let ready = until_ok("the API server", async || {
         let request = http::Request::get("/readyz").body(Vec::new())?;
-        let Err(error) = client.request_text(request).await else { return Ok(()) };
-        if tokio::time::Instant::now() > deadline {
-            let log = tail(&cluster.dir.log(programs::APISERVER));
-            bail!("the API server is not ready: {error}; it says:\n{log}");
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+        Ok(client.request_text(request).await?)
+    });
+    ready.await.map(drop).with_context(|| said(cluster, programs::APISERVER))
 }
 
 async fn await_controllers(cluster: &Cluster) -> anyhow::Result<()> {
-    let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client().await?, "default");
-    let deadline = tokio::time::Instant::now() + START_LIMIT;
-    while accounts.get_opt("default").await?.is_none() {
-        if tokio::time::Instant::now() > deadline {
-            let log = tail(&cluster.dir.log(programs::CONTROLLERS));
-            bail!("the controllers make no ServiceAccounts; they say:\n{log}");
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    Ok(())
+    let account = until_ok("the controllers", async || cluster.has_account("default").await);
+    account.await.with_context(|| said(cluster, programs::CONTROLLERS))
+}
+
+fn said(cluster: &Cluster, program: &str) -> String {
+    format!("{program} says:\n{}", tail(&cluster.dir.log(program)))
 }

@@ -17,9 +17,11 @@ use super::{adopt, spawner, trampoline};
 
 /// How long a program may take to end in good order before it is killed.
 const END_LIMIT: Duration = Duration::from_secs(5);
-/// The pause before a program that ended by itself is started again: longer than
-/// `pg_ctl restart` needs to start its own.
+/// The pause before a program that ended by itself is started again.
 const REVIVAL_DELAY: Duration = Duration::from_secs(1);
+/// The same for a program that others may restart: longer than `pg_ctl restart` needs to
+/// start its own on a busy machine.
+const REVIVAL_DELAY_ADOPTABLE: Duration = Duration::from_secs(5);
 /// The same after a clean end of a program that others may restart: whoever stopped it
 /// in good order wants to see it down for a while.
 const REVIVAL_DELAY_CLEAN: Duration = Duration::from_secs(30);
@@ -197,8 +199,11 @@ impl Keeper {
             let _ = answer.send(Answer::Settled(None));
         }
         if kept.wanted && kept.program.revival == Revival::Always {
-            let patient = clean && kept.program.pid_file.is_some();
-            let delay = if patient { REVIVAL_DELAY_CLEAN } else { REVIVAL_DELAY };
+            let delay = match (&kept.program.pid_file, clean) {
+                (None, _) => REVIVAL_DELAY,
+                (Some(_), false) => REVIVAL_DELAY_ADOPTABLE,
+                (Some(_), true) => REVIVAL_DELAY_CLEAN,
+            };
             kept.revive_at = Instant::now() + delay;
             self.later(LOOK_EVERY, Event::LookAgain { name: name.to_owned() });
         }

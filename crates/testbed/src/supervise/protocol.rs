@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
@@ -145,18 +144,6 @@ impl Control {
         match self.ask(&Request::Status).await? {
             Answer::Programs(all) => Ok(all.into_iter().find(|seen| seen.name == name)),
             other => bail!("the supervisor answered {other:?} to a status request"),
-        }
-    }
-
-    /// Waits until the supervisor answers; errors after `limit`.
-    pub async fn await_answer(&self, limit: Duration) -> anyhow::Result<()> {
-        let deadline = tokio::time::Instant::now() + limit;
-        loop {
-            match self.ask(&Request::Status).await {
-                Ok(_) => return Ok(()),
-                Err(error) if tokio::time::Instant::now() > deadline => return Err(error),
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
         }
     }
 }

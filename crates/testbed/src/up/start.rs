@@ -87,7 +87,7 @@ pub async fn up(args: &UpArgs) -> anyhow::Result<Session> {
     let cluster = Cluster::start(Choices::default()).await?;
     link(cluster.dir().path())?;
     report("Kubernetes and Postgres are ready");
-    cluster.apply_manifests()?;
+    cluster.apply_manifests().await?;
     let token = args.github_token.as_deref().unwrap_or("stand-in-token");
     cluster.create_credentials("default", "github", token).await?;
     report("kinds, permissions and the Secret default/github are applied");
