@@ -2,85 +2,24 @@
 //!
 //! It must not know how an outcome is shown.
 
-use backfill_api::conditions::State;
-use backfill_api::{PlanStatus, Reason, RepositoryBackfill, Stage, Summary};
+use backfill_api::{Reason, RepositoryBackfill};
 use backfill_engine::decide::{Pause, Step};
 use backfill_engine::model::{BackfillState, StateStatus};
 use backfill_engine::retry;
 use backfill_engine::seen::Fault;
-use backfill_github::Client;
-use backfill_store::{Failure, StoredCredential};
 use jiff::{SignedDuration, Timestamp};
 
-use super::memory::Trouble;
+use super::failing::{fail, remember};
+use super::limits::keep_limits;
 use super::observe::Observed;
+use super::outcome::{Outcome, Shown};
 use super::watched::Watched;
-use super::{Context, deletion, publish, resolve, verify};
+use super::{Context, deletion, resolve, verify};
 use crate::faults;
 use crate::run_chunks::{Report, Run, Stop, run_chunks};
 
 /// A pause that people are shown; a shorter one is part of walking.
 const LONG_PAUSE: SignedDuration = SignedDuration::from_secs(60);
-
-/// What a step came to.
-#[derive(Debug)]
-pub enum Outcome {
-    /// There is nothing of ours to say; look again then, or on the next event.
-    Silent(Option<Timestamp>),
-    /// The world has changed under the decision: look again at once.
-    Again,
-    /// To be shown.
-    Shown(Box<Shown>),
-}
-
-/// What is to be shown of an object.
-#[derive(Debug)]
-pub struct Shown {
-    pub summary: Summary,
-    pub state: Option<BackfillState>,
-    /// The stage, where no row tells it.
-    pub stage: Option<Stage>,
-    /// When to look again.
-    pub next: Option<Timestamp>,
-    /// `next` is a wait that people should see, not the next stretch of work.
-    pub waits: bool,
-    pub counted: Option<i64>,
-    pub plan: Option<PlanStatus>,
-}
-
-impl Shown {
-    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        let summary = Summary::new(reason, message);
-        Self {
-            summary,
-            state: None,
-            stage: None,
-            next: None,
-            waits: false,
-            counted: None,
-            plan: None,
-        }
-    }
-
-    pub fn state(mut self, state: Option<BackfillState>) -> Self {
-        self.state = state;
-        self
-    }
-
-    pub fn wait(mut self, until: Timestamp) -> Self {
-        (self.next, self.waits) = (Some(until), true);
-        self
-    }
-
-    pub fn at(mut self, next: Timestamp) -> Self {
-        self.next = Some(next);
-        self
-    }
-
-    pub fn outcome(self) -> Outcome {
-        Outcome::Shown(Box::new(self))
-    }
-}
 
 /// Carries out `step`.
 pub async fn act(
@@ -143,7 +82,7 @@ async fn wait(
                 && observed.seen.own_walk().is_some() =>
         {
             let state = observed.seen.own_walk().cloned();
-            state.map_or(Outcome::Again, |state| walking(state).at(until).outcome())
+            state.map_or(Outcome::Again, |state| Shown::walking(state).at(until).outcome())
         }
         Pause::Turn { reason, message } => {
             let word = pause_word(reason);
@@ -193,16 +132,11 @@ async fn record_pause(
     }
     let uid = &observed.seen.object.id.uid;
     match ctx.store.record_pause(state.id, uid, status, reason, until).await {
-        Err(backfill_store::Error::Fenced) => return Err(elsewhere(ctx)),
+        Err(backfill_store::Error::Fenced) => return Err(Outcome::elsewhere((ctx.clock)())),
         Err(error) => tracing::warn!(error = %error, reason, "pause not recorded"),
         Ok(()) => {}
     }
     Ok(Some(state))
-}
-
-/// Another instance is at it, or the row has gone to another object: nothing to say.
-fn elsewhere(ctx: &Context) -> Outcome {
-    Outcome::Silent(Some((ctx.clock)() + retry::QUEUED_LOOK))
 }
 
 async fn forgive(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
@@ -258,7 +192,7 @@ pub async fn after_run(
                 .at(now)
                 .outcome()
         }
-        Stop::Paused => walking(state).at(now).outcome(),
+        Stop::Paused => Shown::walking(state).at(now).outcome(),
         Stop::Dropped => {
             let uid = &observed.seen.object.id.uid;
             let gone =
@@ -279,11 +213,6 @@ pub async fn after_run(
     }
 }
 
-/// What is said of an object whose walk goes on.
-pub fn walking(state: BackfillState) -> Shown {
-    Shown::new(Reason::Walking, "fetches pull requests, newest first").state(Some(state))
-}
-
 fn complete(state: Option<BackfillState>) -> Outcome {
     let Some(state) = state else { return Outcome::Again };
     let stored = state.stored_pull_requests;
@@ -300,101 +229,4 @@ fn complete(state: Option<BackfillState>) -> Outcome {
         (Reason::WindowVerified, format!("all {inside} inside the window are stored"))
     };
     Shown::new(reason, message).state(Some(state)).outcome()
-}
-
-/// Keeps a fault where it survives a restart, and says when to look again.
-pub async fn fail(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    observed: &Observed,
-    fault: Fault,
-    counts: bool,
-) -> Outcome {
-    let fault = faults::about(fault, &object.spec);
-    let now = (ctx.clock)();
-    let uid = &observed.seen.object.id.uid;
-    let state = observed.seen.own_state().cloned();
-    let wish = Observed::wish(object);
-    let before = ctx.memory.trouble(uid, &wish).map_or(0, |trouble| trouble.attempts);
-    let attempts = state.as_ref().map_or(before, |state| state.failed_attempts.max(before));
-    let until =
-        retry::next_look(fault.disposition, attempts + 1, fault.not_before, (ctx.random)(), now);
-    ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
-    tracing::warn!(
-        namespace = observed.seen.object.id.namespace,
-        name = observed.seen.object.id.name,
-        repository = object.spec.repository,
-        reason = %fault.reason,
-        message = fault.message,
-        next_look = %until,
-        "failed"
-    );
-    let recorded = match &state {
-        Some(state) => {
-            let failure = failure(&fault, counts, until);
-            match ctx.store.record_failure(state.id, uid, &failure).await {
-                Err(backfill_store::Error::Fenced) => return elsewhere(ctx),
-                recorded => recorded.is_ok(),
-            }
-        }
-        None => false,
-    };
-    if recorded {
-        ctx.memory.forget_trouble(uid);
-    } else {
-        remember(ctx, object, observed, &fault, until);
-    }
-    let mut shown = Shown::new(fault.reason, fault.message).state(state).wait(until);
-    shown.summary.state = fault.disposition.state();
-    if shown.summary.state == State::Stalled {
-        shown.waits = false;
-    }
-    shown.outcome()
-}
-
-/// Keeps a trouble that no row can keep.
-fn remember(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    observed: &Observed,
-    fault: &Fault,
-    until: Timestamp,
-) {
-    let (uid, wish) = (&observed.seen.object.id.uid, Observed::wish(object));
-    let before = ctx.memory.trouble(uid, &wish).map_or(0, |trouble| trouble.attempts);
-    let trouble = Trouble { wish, fault: fault.clone(), attempts: before + 1, until };
-    ctx.memory.keep_trouble(uid, trouble);
-}
-
-fn failure(fault: &Fault, counts: bool, until: Timestamp) -> Failure {
-    Failure {
-        reason: fault.reason,
-        message: fault.message.clone(),
-        counts_towards_circuit: counts,
-        next_attempt_at: Some(until),
-        status: match fault.disposition.state() {
-            State::Stalled => StateStatus::Failed,
-            _ => StateStatus::Active,
-        },
-        pause_reason: None,
-    }
-}
-
-/// Writes the credential's limits into the database, for the next start and other instances.
-pub async fn keep_limits(ctx: &Context, object: &RepositoryBackfill, github: &Client) {
-    let secret =
-        object.spec.credentials_ref.as_ref().map_or("", |reference| reference.name.as_str());
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let figures = github.governor().figures();
-    publish::show_limits(&ctx.metrics, &github.identity(), &figures);
-    let stored = StoredCredential {
-        identity: github.identity(),
-        token_hash: github.token_hash().to_owned(),
-        namespace: namespace.to_owned(),
-        secret: secret.to_owned(),
-        budget: github.governor().snapshot(),
-    };
-    if let Err(error) = ctx.store.record_credential(&stored).await {
-        tracing::debug!(error = %error, "limits not recorded");
-    }
 }

@@ -8,7 +8,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::act::{Outcome, Shown};
+use super::outcome::{Outcome, Shown};
 use super::{Context, publish};
 
 /// Rows removed in one transaction.

@@ -5,8 +5,11 @@
 mod act;
 mod credentials;
 mod deletion;
+mod failing;
+mod limits;
 mod memory;
 mod observe;
+mod outcome;
 mod permits;
 mod publish;
 mod resolve;

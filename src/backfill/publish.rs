@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use backfill_api::conditions::{READY, State};
 use backfill_api::{Reason, RepositoryBackfill, RepositoryBackfillStatus, Summary};
-use backfill_engine::budget::Figures;
 use backfill_engine::model::BackfillState;
 use backfill_engine::seen::Fault;
 use backfill_engine::status::{Facts, project};
@@ -20,8 +19,8 @@ use kube::{Api, Resource, ResourceExt};
 use serde_json::json;
 
 use super::Context;
-use super::act::{Outcome, Shown, walking};
 use super::observe::Observed;
+use super::outcome::{Outcome, Shown};
 use crate::metrics::{Metrics, ObjectFigures};
 
 /// Between two transitions a status is written at most this often.
@@ -60,7 +59,7 @@ pub async fn progress(
     observed: &Observed,
     state: &BackfillState,
 ) {
-    let shown = walking(state.clone());
+    let shown = Shown::walking(state.clone());
     let status = status_of(ctx, object, Some(observed), &shown);
     let recent = ctx.memory.written(&object.uid().unwrap_or_default());
     if recent.is_some_and(|written| {
@@ -277,29 +276,4 @@ fn show_object(
         &object.name_any(),
         &figures,
     );
-}
-
-/// The credential's figures of rule 3.4.
-pub fn show_limits(metrics: &Metrics, identity: &str, figures: &Figures) {
-    #[expect(clippy::cast_precision_loss, reason = "points and seconds are far below 2^52")]
-    let number = |value: i64| value as f64;
-    let series = [
-        ("backfill_github_rate_limit_remaining", figures.remaining.map(number)),
-        ("backfill_github_rate_limit_limit", figures.limit.map(number)),
-        (
-            "backfill_github_rate_limit_reset_timestamp_seconds",
-            figures.reset_at.map(|at| number(at.as_second())),
-        ),
-        (
-            "backfill_github_rate_limit_used_ratio",
-            figures.percentage_used.map(|percent| percent / 100.0),
-        ),
-        ("backfill_github_query_cost_points", Some(figures.average_cost_per_query)),
-        ("backfill_github_queries_remaining", figures.queries_remaining.map(number)),
-    ];
-    for (name, value) in series {
-        if let Some(value) = value {
-            metrics.set(name, &[identity], value);
-        }
-    }
 }

@@ -13,8 +13,10 @@ use backfill_engine::plan::{PlanFacts, plan};
 use backfill_github::{Client, Resolved};
 use backfill_store::BeginWalk;
 
-use super::act::{Outcome, Shown, fail, keep_limits, walking};
+use super::failing::fail;
+use super::limits::keep_limits;
 use super::observe::Observed;
+use super::outcome::{Outcome, Shown};
 use super::{Context, HOST};
 use crate::faults;
 
@@ -102,7 +104,7 @@ async fn begin(
                 pull_requests = resolved.repository.pull_request_count,
                 "walk started"
             );
-            let mut shown = walking(state).at(seen.now);
+            let mut shown = Shown::walking(state).at(seen.now);
             (shown.plan, shown.stage) = (Some(price), Some(Stage::Walk));
             shown.outcome()
         }

@@ -11,8 +11,11 @@ use backfill_github::{Client, Depth};
 use backfill_store::{ChunkCommit, Lease, Ledger, Store};
 
 use super::Context;
-use super::act::{Outcome, after_run, fail, keep_limits};
+use super::act::after_run;
+use super::failing::fail;
+use super::limits::keep_limits;
 use super::observe::Observed;
+use super::outcome::Outcome;
 use crate::faults;
 use crate::run_chunks::Stop;
 

@@ -1,0 +1,55 @@
+//! What GitHub tells of a credential's limits: kept in the database and shown as metrics.
+//!
+//! It must not know what the points are spent on.
+
+use backfill_api::RepositoryBackfill;
+use backfill_engine::budget::Figures;
+use backfill_github::Client;
+use backfill_store::StoredCredential;
+
+use super::Context;
+use crate::metrics::Metrics;
+
+/// Writes the credential's limits into the database, for the next start and other instances.
+pub async fn keep_limits(ctx: &Context, object: &RepositoryBackfill, github: &Client) {
+    let secret =
+        object.spec.credentials_ref.as_ref().map_or("", |reference| reference.name.as_str());
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let figures = github.governor().figures();
+    show_limits(&ctx.metrics, &github.identity(), &figures);
+    let stored = StoredCredential {
+        identity: github.identity(),
+        token_hash: github.token_hash().to_owned(),
+        namespace: namespace.to_owned(),
+        secret: secret.to_owned(),
+        budget: github.governor().snapshot(),
+    };
+    if let Err(error) = ctx.store.record_credential(&stored).await {
+        tracing::debug!(error = %error, "limits not recorded");
+    }
+}
+
+/// The credential's figures of rule 3.4.
+fn show_limits(metrics: &Metrics, identity: &str, figures: &Figures) {
+    #[expect(clippy::cast_precision_loss, reason = "points and seconds are far below 2^52")]
+    let number = |value: i64| value as f64;
+    let series = [
+        ("backfill_github_rate_limit_remaining", figures.remaining.map(number)),
+        ("backfill_github_rate_limit_limit", figures.limit.map(number)),
+        (
+            "backfill_github_rate_limit_reset_timestamp_seconds",
+            figures.reset_at.map(|at| number(at.as_second())),
+        ),
+        (
+            "backfill_github_rate_limit_used_ratio",
+            figures.percentage_used.map(|percent| percent / 100.0),
+        ),
+        ("backfill_github_query_cost_points", Some(figures.average_cost_per_query)),
+        ("backfill_github_queries_remaining", figures.queries_remaining.map(number)),
+    ];
+    for (name, value) in series {
+        if let Some(value) = value {
+            metrics.set(name, &[identity], value);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What a step came to, and what is to be shown of it.
+//!
+//! It must not know how it is shown.
+
+use backfill_api::{PlanStatus, Reason, Stage, Summary};
+use backfill_engine::model::BackfillState;
+use backfill_engine::retry;
+use jiff::Timestamp;
+
+/// What a step came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// There is nothing of ours to say; look again then, or on the next event.
+    Silent(Option<Timestamp>),
+    /// The world has changed under the decision: look again at once.
+    Again,
+    /// To be shown.
+    Shown(Box<Shown>),
+}
+
+/// What is to be shown of an object.
+#[derive(Debug)]
+pub struct Shown {
+    pub summary: Summary,
+    pub state: Option<BackfillState>,
+    /// The stage, where no row tells it.
+    pub stage: Option<Stage>,
+    /// When to look again.
+    pub next: Option<Timestamp>,
+    /// `next` is a wait that people should see, not the next stretch of work.
+    pub waits: bool,
+    pub counted: Option<i64>,
+    pub plan: Option<PlanStatus>,
+}
+
+impl Outcome {
+    /// Another instance is at it, or the row has gone to another object: nothing to say.
+    pub fn elsewhere(now: Timestamp) -> Self {
+        Self::Silent(Some(now + retry::QUEUED_LOOK))
+    }
+}
+
+impl Shown {
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        let summary = Summary::new(reason, message);
+        Self {
+            summary,
+            state: None,
+            stage: None,
+            next: None,
+            waits: false,
+            counted: None,
+            plan: None,
+        }
+    }
+
+    /// What is said of an object whose walk goes on.
+    pub fn walking(state: BackfillState) -> Self {
+        Self::new(Reason::Walking, "fetches pull requests, newest first").state(Some(state))
+    }
+
+    pub fn state(mut self, state: Option<BackfillState>) -> Self {
+        self.state = state;
+        self
+    }
+
+    pub fn wait(mut self, until: Timestamp) -> Self {
+        (self.next, self.waits) = (Some(until), true);
+        self
+    }
+
+    pub fn at(mut self, next: Timestamp) -> Self {
+        self.next = Some(next);
+        self
+    }
+
+    pub fn outcome(self) -> Outcome {
+        Outcome::Shown(Box::new(self))
+    }
+}
