@@ -99,9 +99,9 @@ async fn bury_gone(
     lease: &Lease,
     state: &BackfillState,
 ) -> Result<bool, Fault> {
-    // The rows first: what is opened while the list is read cannot be missing from it.
-    let rows = ctx.store.live_numbers(state.repository_id).await;
-    let rows = rows.map_err(|error| faults::of_store(&error))?;
+    // Ours first: what is opened while the list is read cannot be missing from it.
+    let ours = ctx.store.expected_numbers(state.repository_id).await;
+    let ours = ours.map_err(|error| faults::of_store(&error))?;
     let mut listed = HashSet::new();
     let mut after = None;
     loop {
@@ -118,13 +118,13 @@ async fn bury_gone(
         }
         break;
     }
-    let gone: Vec<_> = rows.into_iter().filter(|number| !listed.contains(number)).collect();
+    let gone: Vec<_> = ours.into_iter().filter(|number| !listed.contains(number)).collect();
     if gone.is_empty() {
         return Ok(false);
     }
     tracing::info!(repository = %state.repository_name, gone = gone.len(), "gone from GitHub");
-    ctx.store.bury(lease, &gone).await.map_err(|error| faults::of_store(&error))?;
-    Ok(true)
+    let buried = ctx.store.bury(lease, &gone).await;
+    buried.map(|()| true).map_err(|error| faults::of_store(&error))
 }
 
 /// Tries those set aside once more, where somebody asked for it.
@@ -140,7 +140,8 @@ async fn retry_quarantined(
         let read = github.pull_request(&node_id, &state.bounds.parts, Depth::Whole).await;
         let settled = match read {
             Ok(read) => take_back(store, lease, state, read).await,
-            Err(error) if error.is_size_related() => {
+            // Whether it is gone is for the whole list to say.
+            Err(error) if error.is_size_related() || is_missing(&error) => {
                 let (reason, message) = (error.reason(), error.to_string());
                 let noted = store.note_attempt(repository, number, None, reason, &message).await;
                 noted.map(|_| ())
@@ -150,6 +151,10 @@ async fn retry_quarantined(
         settled.map_err(|error| faults::of_store(&error))?;
     }
     Ok(())
+}
+
+fn is_missing(error: &backfill_github::Error) -> bool {
+    matches!(error, backfill_github::Error::PullRequestNotFound)
 }
 
 /// Stores one that was set aside, as a chunk of its own.

@@ -1,12 +1,13 @@
 //! A history is called complete only if GitHub counts as many; what changes under way counts.
 
+use backfill_api::RepositoryBackfill;
 use serde_json::json;
 
 use crate::support::objects::{condition, message, status};
 use crate::support::oracle::Oracle;
 use crate::support::rows::number;
 use crate::support::world::{created, ordinary};
-use crate::support::{Setup, Trial, World, has, plan, reason};
+use crate::support::{LIMIT, Setup, Trial, World, has, plan, reason};
 
 /// A walk of ten pages that has stored the first of them.
 async fn under_way() -> Trial {
@@ -89,5 +90,23 @@ async fn one_opened_under_way_is_newer_than_the_walk() {
     let object = trial.succeeded("api").await;
     assert_eq!(reason(&object), "Verified");
     Oracle::of("acme/api").only(|number, _| number <= 40).check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn one_that_was_set_aside_and_goes_from_github_is_waited_for_no_longer() {
+    let unreadable = json!([{"match": {"number": 7}, "answer": "502-json"}]);
+    let world = World::of("acme/api", 12);
+    let trial = Trial::start(Setup::from(world).faults(unreadable)).await;
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    let quarantined = |object: &RepositoryBackfill| reason(object) == "VerifiedWithQuarantine";
+    trial.until_within(LIMIT * 2, "api", "one is set aside", quarantined).await;
+    delete(&trial, 7).await;
+    trial.annotate("api", "requested-at", "again").await;
+    let whole = |object: &RepositoryBackfill| reason(object) == "Verified";
+    let object = trial.until("api", "nothing is set aside any more", whole).await;
+    assert_eq!(message(&object), "11 stored, as many as GitHub counts");
+    assert_eq!(status(&object).quarantined_pull_requests, Some(0));
+    assert_eq!(Oracle::of("acme/api").check(&trial).await, 11);
     trial.finish().await;
 }

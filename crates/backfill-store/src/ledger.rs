@@ -107,14 +107,21 @@ impl Store {
         Ok(state)
     }
 
-    /// Numbers of a repository's live rows.
-    pub async fn live_numbers(&self, repository_id: Uuid) -> Result<Vec<PullRequestNumber>, Error> {
+    /// Numbers of a repository's live rows and of those set aside: what GitHub should still list.
+    pub async fn expected_numbers(
+        &self,
+        repository_id: Uuid,
+    ) -> Result<Vec<PullRequestNumber>, Error> {
         let mut tx = self.begin().await?;
         let query = tx
             .query(
-                "-- live_numbers\n\
-                 SELECT COALESCE(array_agg(number::bigint), '{}') AS numbers FROM pull_requests \
-                 WHERE repository_id = $1 AND deleted_at IS NULL",
+                "-- expected_numbers\n\
+                 SELECT COALESCE(array_agg(number::bigint), '{}') AS numbers FROM ( \
+                     SELECT number FROM pull_requests \
+                     WHERE repository_id = $1 AND deleted_at IS NULL \
+                     UNION SELECT number FROM quarantined_pull_requests \
+                     WHERE repository_id = $1 AND quarantined_at IS NOT NULL \
+                       AND resolved_at IS NULL) AS expected",
             )
             .bind(repository_id);
         let row = tx.fetch_one(query).await?;
@@ -145,7 +152,13 @@ impl Store {
                      WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
                  files_too AS ( \
                      UPDATE pull_request_files SET deleted_at = now(), stored_at = now() \
-                     WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL) \
+                     WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
+                 set_aside_no_more AS ( \
+                     UPDATE quarantined_pull_requests q \
+                     SET resolved_at = now(), gone_at = now() \
+                     FROM progressive_backfill_state s \
+                     WHERE s.id = $1 AND q.repository_id = s.repository_id \
+                       AND q.number = ANY($2::bigint[]) AND q.resolved_at IS NULL) \
                  UPDATE progressive_backfill_state \
                  SET stored_prs = stored_prs - (SELECT count(*) FROM buried) WHERE id = $1",
             )
@@ -200,14 +213,16 @@ const NUMBERS: &str = "-- read_ledger\n\
     held AS MATERIALIZED ( \
         SELECT p.number, p.created_at, p.deleted_at IS NULL AS is_live FROM pull_requests p \
         JOIN state s ON p.repository_id = s.repository_id), \
-    aside AS MATERIALIZED ( \
-        SELECT q.number FROM quarantined_pull_requests q \
+    apart AS MATERIALIZED ( \
+        SELECT q.number, q.gone_at IS NOT NULL AS is_gone FROM quarantined_pull_requests q \
         JOIN state s ON q.repository_id = s.repository_id \
-        WHERE q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL), \
+        WHERE q.quarantined_at IS NOT NULL \
+          AND (q.resolved_at IS NULL OR q.gone_at IS NOT NULL)), \
+    aside AS (SELECT number FROM apart WHERE NOT is_gone), \
     missing AS ( \
         SELECT l.number FROM listed l \
         WHERE NOT EXISTS (SELECT 1 FROM held h WHERE h.number = l.number) \
-          AND NOT EXISTS (SELECT 1 FROM aside a WHERE a.number = l.number)), \
+          AND NOT EXISTS (SELECT 1 FROM apart a WHERE a.number = l.number)), \
     unlisted AS ( \
         SELECT h.number FROM held h \
         WHERE h.is_live AND NOT EXISTS (SELECT 1 FROM listed l WHERE l.number = h.number)), \

@@ -50,7 +50,7 @@ impl Store {
                      first_seen_at = CASE WHEN q.resolved_at IS NULL THEN q.first_seen_at \
                          ELSE now() END, \
                      quarantined_at = CASE WHEN q.resolved_at IS NULL THEN q.quarantined_at END, \
-                     resolved_at = NULL \
+                     resolved_at = NULL, gone_at = NULL \
                  RETURNING attempts::bigint AS attempts",
             )
             .bind(repository_id)
@@ -86,7 +86,8 @@ pub(crate) async fn insert(
              ON CONFLICT (repository_id, number) DO UPDATE SET \
                  node_id = COALESCE(excluded.node_id, q.node_id), reason = excluded.reason, \
                  message = excluded.message, attempts = excluded.attempts, \
-                 last_seen_at = now(), quarantined_at = now(), resolved_at = NULL",
+                 last_seen_at = now(), quarantined_at = now(), resolved_at = NULL, \
+                 gone_at = NULL",
         )
         .bind(repository_id)
         .bind(column(rows, |row| row.number.get()))
@@ -105,19 +106,20 @@ pub(crate) async fn resolve(
     stored: &[&PullRequest],
     gone: &[PullRequestNumber],
 ) -> Result<(), Error> {
-    let mut numbers = column(stored, |row| row.number.get());
-    numbers.extend(gone.iter().map(|number| number.get()));
-    if numbers.is_empty() {
+    if stored.is_empty() && gone.is_empty() {
         return Ok(());
     }
     let query = tx
         .query(
             "-- resolve_quarantine\n\
-             UPDATE quarantined_pull_requests SET resolved_at = now() \
-             WHERE repository_id = $1 AND number = ANY($2::bigint[]) AND resolved_at IS NULL",
+             UPDATE quarantined_pull_requests SET resolved_at = now(), \
+                 gone_at = CASE WHEN number = ANY($3::bigint[]) THEN now() END \
+             WHERE repository_id = $1 AND number = ANY($2::bigint[] || $3::bigint[]) \
+               AND resolved_at IS NULL",
         )
         .bind(repository_id)
-        .bind(numbers);
+        .bind(column(stored, |row| row.number.get()))
+        .bind(column(gone, |number| number.get()));
     tx.execute(query).await?;
     Ok(())
 }
