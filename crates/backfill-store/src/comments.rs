@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use backfill_engine::model::{Actor, Comment, Part, PullRequest, ReviewComment};
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use crate::error::Error;
+use crate::parents::{Ids, Parents};
+use crate::reviews;
 use crate::rows::{at, column};
 use crate::transaction::Tx;
 
@@ -32,8 +33,7 @@ const ON_LINE: &str = "review_comment";
 /// no longer there; each kind for itself. Returns how many rows were really written.
 pub(crate) async fn replace(
     tx: &mut Tx,
-    repository_id: Uuid,
-    host: &str,
+    parents: &Parents,
     pull_requests: &[&PullRequest],
 ) -> Result<i64, Error> {
     let kinds = [(Part::Comments, IN_CONVERSATION), (Part::ReviewComments, ON_LINE)];
@@ -44,19 +44,19 @@ pub(crate) async fn replace(
         }
     }
     let rows: Vec<Row<'_>> = by_key.into_values().collect();
-    let mut written = upsert(tx, repository_id, host, &rows).await?;
+    let mut written = upsert(tx, parents, &rows).await?;
     for (part, kind) in kinds {
-        let whole: Vec<i64> = pull_requests
+        let whole: Vec<_> = pull_requests
             .iter()
             .filter(|it| it.captured.contains(&part))
-            .map(|it| it.number.get())
+            .map(|it| parents.pull_requests.of(it.number.get()))
             .collect();
         if whole.is_empty() {
             continue;
         }
         let seen: Vec<i64> =
             rows.iter().filter(|row| row.kind == kind).map(|row| row.github_id).collect();
-        let query = tx.query(BURY).bind(repository_id).bind(whole).bind(seen).bind(kind);
+        let query = tx.query(BURY).bind(whole).bind(seen).bind(kind);
         written += tx.execute(query).await?;
     }
     Ok(written)
@@ -101,28 +101,23 @@ fn on_line(number: i64, comment: &ReviewComment) -> Row<'_> {
     }
 }
 
-async fn upsert(
-    tx: &mut Tx,
-    repository_id: Uuid,
-    host: &str,
-    rows: &[Row<'_>],
-) -> Result<i64, Error> {
+async fn upsert(tx: &mut Tx, parents: &Parents, rows: &[Row<'_>]) -> Result<i64, Error> {
     if rows.is_empty() {
         return Ok(0);
     }
+    let reviews = reviews_of(tx, parents, rows).await?;
     let query = tx
         .query(UPSERT)
-        .bind(repository_id)
-        .bind(host)
-        .bind(column(rows, |row| row.number))
+        .bind(parents.repository_id)
+        .bind(column(rows, |row| parents.pull_requests.of(row.number)))
         .bind(column(rows, |row| row.kind))
         .bind(column(rows, |row| row.github_id))
-        .bind(column(rows, |row| row.author.map(|actor| actor.github_id)))
+        .bind(column(rows, |row| row.author.and_then(|actor| parents.accounts.of(actor.github_id))))
         .bind(column(rows, |row| row.body))
         .bind(column(rows, |row| at(row.created_at)))
         .bind(column(rows, |row| row.updated_at.map(at)))
         .bind(column(rows, |row| row.html_url))
-        .bind(column(rows, |row| row.line.and_then(|line| line.review_github_id)))
+        .bind(column(rows, |row| review_of(row).and_then(|review| reviews.of(review))))
         .bind(column(rows, |row| row.line.and_then(|line| line.in_reply_to)))
         .bind(column(rows, |row| {
             row.line
@@ -139,30 +134,33 @@ async fn upsert(
     tx.execute(query).await
 }
 
-// review_id is looked up in the table, so that a read without reviews finds the row of an earlier
-// one.
+fn review_of(row: &Row<'_>) -> Option<i64> {
+    row.line.and_then(|line| line.review_github_id)
+}
+
+/// The reviews that the comments are part of. From the table, so that a read without reviews finds
+/// the row of an earlier one.
+async fn reviews_of(tx: &mut Tx, parents: &Parents, rows: &[Row<'_>]) -> Result<Ids, Error> {
+    let mut github_ids: Vec<i64> = rows.iter().filter_map(review_of).collect();
+    github_ids.sort_unstable();
+    github_ids.dedup();
+    reviews::ids(tx, parents.repository_id, &github_ids).await
+}
+
 const UPSERT: &str = "-- upsert_comments\n\
     INSERT INTO comments AS c (repository_id, pull_request_id, comment_type, github_id, \
         commenter_id, body, created_at, updated_at, html_url, review_id, in_reply_to_id, \
         thread_id, is_resolved, path, position, line, side, diff_hunk, commit_id) \
-    SELECT $1, \
-        (SELECT parent.id FROM pull_requests parent \
-            WHERE parent.repository_id = $1 AND parent.number = e.number), \
-        e.comment_type, e.github_id, \
-        (SELECT author.id FROM contributors author \
-            WHERE author.host = $2 AND author.github_id = e.author_github_id), \
-        e.body, e.created_at, e.updated_at, e.html_url, \
-        (SELECT review.id FROM reviews review \
-            WHERE review.repository_id = $1 AND review.github_id = e.review_github_id), \
-        e.in_reply_to_id, e.thread_id, e.is_resolved, \
-        e.path, e.position, e.line, e.side, e.diff_hunk, e.commit_id \
-    FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], \
-            $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bigint[], $12::bigint[], \
-            $13::text[], $14::boolean[], $15::text[], $16::bigint[], $17::bigint[], $18::text[], \
-            $19::text[], $20::text[]) \
-        AS e(number, comment_type, github_id, author_github_id, body, created_at, updated_at, \
-            html_url, review_github_id, in_reply_to_id, thread_id, is_resolved, path, position, \
-            line, side, diff_hunk, commit_id) \
+    SELECT $1, e.pull_request_id, e.comment_type, e.github_id, e.commenter_id, e.body, \
+        e.created_at, e.updated_at, e.html_url, e.review_id, e.in_reply_to_id, e.thread_id, \
+        e.is_resolved, e.path, e.position, e.line, e.side, e.diff_hunk, e.commit_id \
+    FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], \
+            $7::timestamptz[], $8::timestamptz[], $9::text[], $10::uuid[], $11::bigint[], \
+            $12::text[], $13::boolean[], $14::text[], $15::bigint[], $16::bigint[], $17::text[], \
+            $18::text[], $19::text[]) \
+        AS e(pull_request_id, comment_type, github_id, commenter_id, body, created_at, \
+            updated_at, html_url, review_id, in_reply_to_id, thread_id, is_resolved, path, \
+            position, line, side, diff_hunk, commit_id) \
     ORDER BY e.github_id, e.comment_type \
     ON CONFLICT (repository_id, github_id, comment_type) DO UPDATE SET \
         pull_request_id = excluded.pull_request_id, commenter_id = excluded.commenter_id, \
@@ -184,7 +182,6 @@ const UPSERT: &str = "-- upsert_comments\n\
             excluded.commit_id)";
 
 const BURY: &str = "-- bury_comments\n\
-    UPDATE comments c SET deleted_at = now(), stored_at = now() FROM pull_requests parent \
-    WHERE parent.repository_id = $1 AND parent.number = ANY($2::bigint[]) \
-      AND c.pull_request_id = parent.id AND c.comment_type = $4 AND c.deleted_at IS NULL \
-      AND c.github_id <> ALL($3::bigint[])";
+    UPDATE comments SET deleted_at = now(), stored_at = now() \
+    WHERE pull_request_id = ANY($1::uuid[]) AND comment_type = $3 AND deleted_at IS NULL \
+      AND github_id <> ALL($2::bigint[])";

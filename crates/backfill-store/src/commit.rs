@@ -11,6 +11,7 @@ use crate::chunks::ChunkClaim;
 use crate::connect::Store;
 use crate::error::Error;
 use crate::leases::{LEASE_SECONDS, Lease};
+use crate::parents::Parents;
 use crate::quarantine::Quarantined;
 use crate::rows::{at, column, get};
 use crate::transaction::{Tx, retrying};
@@ -112,12 +113,16 @@ async fn write_rows(
     host: &str,
     rows: &[&PullRequest],
 ) -> Result<(i64, i64), Error> {
-    contributors::upsert(tx, host, &contributors::actors(rows)).await?;
-    let written = pull_requests::upsert(tx, repository_id, host, rows).await?;
-    let mut child_rows_written = reviews::replace(tx, repository_id, host, rows).await?;
-    child_rows_written += comments::replace(tx, repository_id, host, rows).await?;
-    child_rows_written += commits::replace(tx, repository_id, host, rows).await?;
-    child_rows_written += files::replace(tx, repository_id, rows).await?;
+    let actors = contributors::actors(rows);
+    contributors::upsert(tx, host, &actors).await?;
+    let accounts = contributors::ids(tx, host, &actors).await?;
+    let written = pull_requests::upsert(tx, repository_id, &accounts, rows).await?;
+    let pull_requests = pull_requests::ids(tx, repository_id, rows).await?;
+    let parents = Parents { repository_id, accounts, pull_requests };
+    let mut child_rows_written = reviews::replace(tx, &parents, rows).await?;
+    child_rows_written += comments::replace(tx, &parents, rows).await?;
+    child_rows_written += commits::replace(tx, &parents, rows).await?;
+    child_rows_written += files::replace(tx, &parents, rows).await?;
     Ok((written, child_rows_written))
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use backfill_engine::model::{Commit, Part, PullRequest};
-use uuid::Uuid;
 
 use crate::error::Error;
+use crate::parents::Parents;
 use crate::rows::{at, column};
 use crate::transaction::Tx;
 
@@ -13,8 +13,7 @@ use crate::transaction::Tx;
 /// force-push took away. Returns how many rows were really written.
 pub(crate) async fn replace(
     tx: &mut Tx,
-    repository_id: Uuid,
-    host: &str,
+    parents: &Parents,
     pull_requests: &[&PullRequest],
 ) -> Result<i64, Error> {
     let whole: Vec<&PullRequest> =
@@ -32,34 +31,28 @@ pub(crate) async fn replace(
         by_key.into_iter().map(|((number, _), row)| (number, row)).collect();
     let query = tx
         .query(UPSERT)
-        .bind(repository_id)
-        .bind(host)
-        .bind(column(&rows, |(number, _)| *number))
+        .bind(column(&rows, |(number, _)| parents.pull_requests.of(*number)))
         .bind(column(&rows, |(_, row)| row.oid.as_str()))
         .bind(column(&rows, |(_, row)| row.message.as_str()))
         .bind(column(&rows, |(_, row)| row.authored_at.map(at)))
-        .bind(column(&rows, |(_, row)| row.author.as_ref().map(|actor| actor.github_id)));
+        .bind(column(&rows, |(_, row)| {
+            row.author.as_ref().and_then(|actor| parents.accounts.of(actor.github_id))
+        }));
     let written = tx.execute(query).await?;
     let query = tx
         .query(BURY)
-        .bind(repository_id)
-        .bind(column(&whole, |it| it.number.get()))
-        .bind(column(&rows, |(number, _)| *number))
+        .bind(column(&whole, |it| parents.pull_requests.of(it.number.get())))
+        .bind(column(&rows, |(number, _)| parents.pull_requests.of(*number)))
         .bind(column(&rows, |(_, row)| row.oid.as_str()));
     Ok(written + tx.execute(query).await?)
 }
 
 const UPSERT: &str = "-- upsert_pull_request_commits\n\
     INSERT INTO pull_request_commits AS c (pull_request_id, oid, message, authored_at, author_id) \
-    SELECT \
-        (SELECT parent.id FROM pull_requests parent \
-            WHERE parent.repository_id = $1 AND parent.number = e.number), \
-        e.oid, e.message, e.authored_at, \
-        (SELECT author.id FROM contributors author \
-            WHERE author.host = $2 AND author.github_id = e.author_github_id) \
-    FROM unnest($3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::bigint[]) \
-        AS e(number, oid, message, authored_at, author_github_id) \
-    ORDER BY e.number, e.oid \
+    SELECT e.pull_request_id, e.oid, e.message, e.authored_at, e.author_id \
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[]) \
+        AS e(pull_request_id, oid, message, authored_at, author_id) \
+    ORDER BY e.pull_request_id, e.oid \
     ON CONFLICT (pull_request_id, oid) DO UPDATE SET \
         message = excluded.message, authored_at = excluded.authored_at, \
         author_id = excluded.author_id, stored_at = now(), deleted_at = NULL \
@@ -68,8 +61,6 @@ const UPSERT: &str = "-- upsert_pull_request_commits\n\
 
 const BURY: &str = "-- bury_pull_request_commits\n\
     UPDATE pull_request_commits c SET deleted_at = now(), stored_at = now() \
-    FROM pull_requests parent \
-    WHERE parent.repository_id = $1 AND parent.number = ANY($2::bigint[]) \
-      AND c.pull_request_id = parent.id AND c.deleted_at IS NULL \
-      AND NOT EXISTS (SELECT 1 FROM unnest($3::bigint[], $4::text[]) AS seen(number, oid) \
-          WHERE seen.number = parent.number AND seen.oid = c.oid)";
+    WHERE c.pull_request_id = ANY($1::uuid[]) AND c.deleted_at IS NULL \
+      AND NOT EXISTS (SELECT 1 FROM unnest($2::uuid[], $3::text[]) AS seen(parent, oid) \
+          WHERE seen.parent = c.pull_request_id AND seen.oid = c.oid)";

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use backfill_engine::model::{AccountType, Actor, PullRequest};
 
 use crate::error::Error;
+use crate::parents::Ids;
 use crate::rows::column;
 use crate::transaction::Tx;
 
@@ -57,6 +58,17 @@ pub(crate) async fn upsert(tx: &mut Tx, host: &str, actors: &[Actor]) -> Result<
         .bind(column(actors, |actor| account_word(actor.account_type)));
     tx.execute(query).await
 }
+
+/// The rows of these accounts, which are stored already.
+pub(crate) async fn ids(tx: &mut Tx, host: &str, actors: &[Actor]) -> Result<Ids, Error> {
+    let wanted = column(actors, |actor| actor.github_id);
+    let query = tx.query(IDS).bind(host).bind(&wanted);
+    Ids::all(&tx.fetch_all(query).await?, &wanted, "account")
+}
+
+const IDS: &str = "-- contributor_ids\n\
+    SELECT github_id AS number, id FROM contributors \
+    WHERE host = $1 AND github_id = ANY($2::bigint[])";
 
 /// The word of the schema.
 fn account_word(account_type: AccountType) -> &'static str {

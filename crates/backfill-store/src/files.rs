@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use backfill_engine::model::{ChangedFile, Part, PullRequest};
-use uuid::Uuid;
 
 use crate::error::Error;
+use crate::parents::Parents;
 use crate::rows::column;
 use crate::transaction::Tx;
 
@@ -13,7 +13,7 @@ use crate::transaction::Tx;
 /// longer changed. Returns how many rows were really written.
 pub(crate) async fn replace(
     tx: &mut Tx,
-    repository_id: Uuid,
+    parents: &Parents,
     pull_requests: &[&PullRequest],
 ) -> Result<i64, Error> {
     let whole: Vec<&PullRequest> =
@@ -31,8 +31,7 @@ pub(crate) async fn replace(
         by_key.into_iter().map(|((number, _), row)| (number, row)).collect();
     let query = tx
         .query(UPSERT)
-        .bind(repository_id)
-        .bind(column(&rows, |(number, _)| *number))
+        .bind(column(&rows, |(number, _)| parents.pull_requests.of(*number)))
         .bind(column(&rows, |(_, row)| row.path.as_str()))
         .bind(column(&rows, |(_, row)| row.additions))
         .bind(column(&rows, |(_, row)| row.deletions))
@@ -40,22 +39,18 @@ pub(crate) async fn replace(
     let written = tx.execute(query).await?;
     let query = tx
         .query(BURY)
-        .bind(repository_id)
-        .bind(column(&whole, |it| it.number.get()))
-        .bind(column(&rows, |(number, _)| *number))
+        .bind(column(&whole, |it| parents.pull_requests.of(it.number.get())))
+        .bind(column(&rows, |(number, _)| parents.pull_requests.of(*number)))
         .bind(column(&rows, |(_, row)| row.path.as_str()));
     Ok(written + tx.execute(query).await?)
 }
 
 const UPSERT: &str = "-- upsert_pull_request_files\n\
     INSERT INTO pull_request_files AS f (pull_request_id, path, additions, deletions, change_type) \
-    SELECT \
-        (SELECT parent.id FROM pull_requests parent \
-            WHERE parent.repository_id = $1 AND parent.number = e.number), \
-        e.path, e.additions, e.deletions, e.change_type \
-    FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[]) \
-        AS e(number, path, additions, deletions, change_type) \
-    ORDER BY e.number, e.path \
+    SELECT e.pull_request_id, e.path, e.additions, e.deletions, e.change_type \
+    FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]) \
+        AS e(pull_request_id, path, additions, deletions, change_type) \
+    ORDER BY e.pull_request_id, e.path \
     ON CONFLICT (pull_request_id, hashtextextended(path, 0)) DO UPDATE SET \
         path = excluded.path, additions = excluded.additions, deletions = excluded.deletions, \
         change_type = excluded.change_type, stored_at = now(), deleted_at = NULL \
@@ -65,8 +60,6 @@ const UPSERT: &str = "-- upsert_pull_request_files\n\
 
 const BURY: &str = "-- bury_pull_request_files\n\
     UPDATE pull_request_files f SET deleted_at = now(), stored_at = now() \
-    FROM pull_requests parent \
-    WHERE parent.repository_id = $1 AND parent.number = ANY($2::bigint[]) \
-      AND f.pull_request_id = parent.id AND f.deleted_at IS NULL \
-      AND NOT EXISTS (SELECT 1 FROM unnest($3::bigint[], $4::text[]) AS seen(number, path) \
-          WHERE seen.number = parent.number AND seen.path = f.path)";
+    WHERE f.pull_request_id = ANY($1::uuid[]) AND f.deleted_at IS NULL \
+      AND NOT EXISTS (SELECT 1 FROM unnest($2::uuid[], $3::text[]) AS seen(parent, path) \
+          WHERE seen.parent = f.pull_request_id AND seen.path = f.path)";

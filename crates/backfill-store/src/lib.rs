@@ -18,6 +18,7 @@ mod files;
 mod leases;
 mod ledger;
 mod migrations;
+mod parents;
 mod pull_requests;
 mod quarantine;
 mod recovery;

@@ -4,6 +4,7 @@ use backfill_engine::model::{Actor, PullRequest, PullRequestNumber};
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::parents::Ids;
 use crate::rows::{at, column, texts};
 use crate::transaction::Tx;
 
@@ -16,16 +17,16 @@ const FIELDS_VERSION: i32 = 1;
 pub(crate) async fn upsert(
     tx: &mut Tx,
     repository_id: Uuid,
-    host: &str,
+    accounts: &Ids,
     rows: &[&PullRequest],
 ) -> Result<i64, Error> {
     if rows.is_empty() {
         return Ok(0);
     }
+    let account = |actor: Option<&Actor>| actor.and_then(|it| accounts.of(it.github_id));
     let query = tx
         .query(UPSERT)
         .bind(repository_id)
-        .bind(host)
         .bind(FIELDS_VERSION)
         .bind(column(rows, |row| row.github_id))
         .bind(column(rows, |row| row.node_id.as_str()))
@@ -33,7 +34,7 @@ pub(crate) async fn upsert(
         .bind(column(rows, |row| row.title.as_str()))
         .bind(column(rows, |row| row.body.as_str()))
         .bind(column(rows, |row| if row.is_open { "open" } else { "closed" }))
-        .bind(column(rows, |row| row.author.as_ref().map(github_id)))
+        .bind(column(rows, |row| account(row.author.as_ref())))
         .bind(column(rows, |row| row.author_association.as_deref()))
         .bind(column(rows, |row| row.base_branch.as_str()))
         .bind(column(rows, |row| row.head_branch.as_str()))
@@ -45,7 +46,7 @@ pub(crate) async fn upsert(
         }))
         .bind(column(rows, |row| row.is_draft))
         .bind(column(rows, |row| row.is_merged))
-        .bind(column(rows, |row| row.merged_by.as_ref().map(github_id)))
+        .bind(column(rows, |row| account(row.merged_by.as_ref())))
         .bind(column(rows, |row| at(row.created_at)))
         .bind(column(rows, |row| at(row.updated_at)))
         .bind(column(rows, |row| row.closed_at.map(at)))
@@ -84,8 +85,22 @@ pub(crate) async fn bury(
     tx.execute(query).await
 }
 
-fn github_id(actor: &Actor) -> i64 {
-    actor.github_id
+/// The rows of these pull requests, which are stored already.
+pub(crate) async fn ids(
+    tx: &mut Tx,
+    repository_id: Uuid,
+    rows: &[&PullRequest],
+) -> Result<Ids, Error> {
+    let wanted = column(rows, |row| row.number.get());
+    let query = tx
+        .query(
+            "-- pull_request_ids\n\
+             SELECT number::bigint AS number, id FROM pull_requests \
+             WHERE repository_id = $1 AND number = ANY($2::bigint[])",
+        )
+        .bind(repository_id)
+        .bind(&wanted);
+    Ids::all(&tx.fetch_all(query).await?, &wanted, "pull request")
 }
 
 // captured only grows: a reduced read does not make an earlier, whole read incomplete. content_hash
@@ -96,28 +111,23 @@ const UPSERT: &str = "-- upsert_pull_requests\n\
         head_sha, merge_commit_sha, head_repository, draft, merged, merged_by_id, created_at, \
         updated_at, closed_at, merged_at, additions, deletions, changed_files, commits, \
         review_count, comment_count, milestone, labels, assignees, html_url, captured) \
-    SELECT $1, $3, e.github_id, e.node_id, e.number, e.title, e.body, e.state, \
-        (SELECT author.id FROM contributors author \
-            WHERE author.host = $2 AND author.github_id = e.author_github_id), \
-        e.author_association, e.base_branch, e.head_branch, e.base_sha, e.head_sha, \
-        e.merge_commit_sha, e.head_repository, e.draft, e.merged, \
-        (SELECT merger.id FROM contributors merger \
-            WHERE merger.host = $2 AND merger.github_id = e.merger_github_id), \
-        e.created_at, \
-        e.updated_at, e.closed_at, e.merged_at, e.additions, e.deletions, e.changed_files, \
-        e.commits, e.review_count, e.comment_count, e.milestone, \
+    SELECT $1, $2, e.github_id, e.node_id, e.number, e.title, e.body, e.state, \
+        e.author_id, e.author_association, e.base_branch, e.head_branch, e.base_sha, \
+        e.head_sha, e.merge_commit_sha, e.head_repository, e.draft, e.merged, e.merged_by_id, \
+        e.created_at, e.updated_at, e.closed_at, e.merged_at, e.additions, e.deletions, \
+        e.changed_files, e.commits, e.review_count, e.comment_count, e.milestone, \
         ARRAY(SELECT jsonb_array_elements_text(e.labels)), \
         ARRAY(SELECT jsonb_array_elements_text(e.assignees)), e.html_url, \
         ARRAY(SELECT DISTINCT part FROM jsonb_array_elements_text(e.captured) part ORDER BY part) \
-    FROM unnest($4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], \
-            $10::bigint[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], \
-            $16::text[], $17::text[], $18::boolean[], $19::boolean[], $20::bigint[], \
-            $21::timestamptz[], $22::timestamptz[], $23::timestamptz[], $24::timestamptz[], \
-            $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[], \
-            $30::bigint[], $31::text[], $32::jsonb[], $33::jsonb[], $34::text[], $35::jsonb[]) \
-        AS e(github_id, node_id, number, title, body, state, author_github_id, \
+    FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], \
+            $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], \
+            $15::text[], $16::text[], $17::boolean[], $18::boolean[], $19::uuid[], \
+            $20::timestamptz[], $21::timestamptz[], $22::timestamptz[], $23::timestamptz[], \
+            $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], \
+            $29::bigint[], $30::text[], $31::jsonb[], $32::jsonb[], $33::text[], $34::jsonb[]) \
+        AS e(github_id, node_id, number, title, body, state, author_id, \
             author_association, base_branch, head_branch, base_sha, head_sha, merge_commit_sha, \
-            head_repository, draft, merged, merger_github_id, created_at, updated_at, closed_at, \
+            head_repository, draft, merged, merged_by_id, created_at, updated_at, closed_at, \
             merged_at, additions, deletions, changed_files, commits, review_count, \
             comment_count, milestone, labels, assignees, html_url, captured) \
     ORDER BY e.number \

@@ -6,6 +6,7 @@ use backfill_engine::model::{Part, PullRequest, Review};
 use uuid::Uuid;
 
 use crate::error::Error;
+use crate::parents::{Ids, Parents};
 use crate::rows::{at, column};
 use crate::transaction::Tx;
 
@@ -13,8 +14,7 @@ use crate::transaction::Tx;
 /// that are no longer there. Returns how many rows were really written.
 pub(crate) async fn replace(
     tx: &mut Tx,
-    repository_id: Uuid,
-    host: &str,
+    parents: &Parents,
     pull_requests: &[&PullRequest],
 ) -> Result<i64, Error> {
     let whole: Vec<&PullRequest> =
@@ -29,31 +29,43 @@ pub(crate) async fn replace(
         }
     }
     let rows: Vec<(i64, &Review)> = by_id.into_values().collect();
-    let written = upsert(tx, repository_id, host, &rows).await?;
+    let written = upsert(tx, parents, &rows).await?;
     let query = tx
         .query(BURY)
-        .bind(repository_id)
-        .bind(column(&whole, |it| it.number.get()))
+        .bind(column(&whole, |it| parents.pull_requests.of(it.number.get())))
         .bind(column(&rows, |(_, row)| row.github_id));
     Ok(written + tx.execute(query).await?)
 }
 
-async fn upsert(
+/// The rows of these reviews, as far as they are stored.
+pub(crate) async fn ids(
     tx: &mut Tx,
     repository_id: Uuid,
-    host: &str,
-    rows: &[(i64, &Review)],
-) -> Result<i64, Error> {
+    github_ids: &[i64],
+) -> Result<Ids, Error> {
+    let query = tx
+        .query(
+            "-- review_ids\n\
+             SELECT github_id AS number, id FROM reviews \
+             WHERE repository_id = $1 AND github_id = ANY($2::bigint[])",
+        )
+        .bind(repository_id)
+        .bind(github_ids);
+    Ids::from_rows(&tx.fetch_all(query).await?)
+}
+
+async fn upsert(tx: &mut Tx, parents: &Parents, rows: &[(i64, &Review)]) -> Result<i64, Error> {
     if rows.is_empty() {
         return Ok(0);
     }
     let query = tx
         .query(UPSERT)
-        .bind(repository_id)
-        .bind(host)
-        .bind(column(rows, |(number, _)| *number))
+        .bind(parents.repository_id)
+        .bind(column(rows, |(number, _)| parents.pull_requests.of(*number)))
         .bind(column(rows, |(_, row)| row.github_id))
-        .bind(column(rows, |(_, row)| row.author.as_ref().map(|actor| actor.github_id)))
+        .bind(column(rows, |(_, row)| {
+            row.author.as_ref().and_then(|actor| parents.accounts.of(actor.github_id))
+        }))
         .bind(column(rows, |(_, row)| row.state.as_str()))
         .bind(column(rows, |(_, row)| row.body.as_str()))
         .bind(column(rows, |(_, row)| row.submitted_at.map(at)))
@@ -66,17 +78,11 @@ async fn upsert(
 const UPSERT: &str = "-- upsert_reviews\n\
     INSERT INTO reviews AS r (repository_id, pull_request_id, github_id, author_id, state, body, \
         submitted_at, updated_at, commit_id, html_url) \
-    SELECT $1, \
-        (SELECT parent.id FROM pull_requests parent \
-            WHERE parent.repository_id = $1 AND parent.number = e.number), \
-        e.github_id, \
-        (SELECT author.id FROM contributors author \
-            WHERE author.host = $2 AND author.github_id = e.author_github_id), \
-        e.state, e.body, e.submitted_at, e.updated_at, \
-        e.commit_id, e.html_url \
-    FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], \
-            $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[]) \
-        AS e(number, github_id, author_github_id, state, body, submitted_at, updated_at, \
+    SELECT $1, e.pull_request_id, e.github_id, e.author_id, e.state, e.body, e.submitted_at, \
+        e.updated_at, e.commit_id, e.html_url \
+    FROM unnest($2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], \
+            $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[]) \
+        AS e(pull_request_id, github_id, author_id, state, body, submitted_at, updated_at, \
             commit_id, html_url) \
     ORDER BY e.github_id \
     ON CONFLICT (repository_id, github_id) DO UPDATE SET \
@@ -91,7 +97,6 @@ const UPSERT: &str = "-- upsert_reviews\n\
             excluded.submitted_at, excluded.updated_at, excluded.commit_id, excluded.html_url)";
 
 const BURY: &str = "-- bury_reviews\n\
-    UPDATE reviews r SET deleted_at = now(), stored_at = now() FROM pull_requests parent \
-    WHERE parent.repository_id = $1 AND parent.number = ANY($2::bigint[]) \
-      AND r.pull_request_id = parent.id AND r.deleted_at IS NULL \
-      AND r.github_id <> ALL($3::bigint[])";
+    UPDATE reviews SET deleted_at = now(), stored_at = now() \
+    WHERE pull_request_id = ANY($1::uuid[]) AND deleted_at IS NULL \
+      AND github_id <> ALL($2::bigint[])";
