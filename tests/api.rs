@@ -292,9 +292,28 @@ async fn kubectl_explain_describes_every_field() {
 async fn kubectl_wait_does_not_take_a_new_object_for_a_finished_one() {
     let place = Place::new().await;
     place.create("waited-for", &json!({"repository": "a/b"})).await.unwrap();
-    let args = ["-n", &place.namespace, "wait", "rbf/waited-for", "--timeout=1s"];
-    for condition in ["--for=condition=Ready", "--for=condition=Succeeded"] {
-        let waited = place.cluster.kubectl(&[&args[..], &[condition]].concat()).unwrap();
-        assert!(!waited.status.success(), "{condition} must not hold yet");
-    }
+    let wait = |condition: &str| {
+        let condition = format!("--for=condition={condition}");
+        let args = ["-n", &place.namespace, "wait", "rbf/waited-for", "--timeout=1s", &condition];
+        place.cluster.kubectl_text(&args).map_err(|error| error.to_string())
+    };
+    let not_yet = |waited: Result<String, String>| {
+        let said = waited.unwrap_err();
+        assert!(said.contains("timed out"), "{said}");
+    };
+    not_yet(wait("Ready"));
+    not_yet(wait("Succeeded"));
+    let condition = |kind: &str| {
+        json!({"type": kind, "status": "True", "reason": "Verified", "message": "",
+            "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z"})
+    };
+    let status = json!({"status": {"observedGeneration": 1,
+        "conditions": [condition("Ready"), condition("Succeeded")]}});
+    let patch = ["-n", &place.namespace, "patch", "rbf/waited-for", "--type=merge", "-p"];
+    place.kubectl(&[&patch[..], &[&status.to_string(), "--subresource=status"]].concat());
+    assert!(wait("Ready").is_ok() && wait("Succeeded").is_ok());
+    // What was true of the spec before is not true of this one.
+    place.kubectl(&[&patch[..], &[r#"{"spec": {"maxPullRequests": 5}}"#]].concat());
+    not_yet(wait("Ready"));
+    not_yet(wait("Succeeded"));
 }

@@ -4,7 +4,7 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use crate::support::oracle::Oracle;
-use crate::support::rows::number;
+use crate::support::rows::{number, text};
 use crate::support::{LIMIT, Setup, Trial, World, secrecy};
 
 #[tokio::test]
@@ -61,17 +61,22 @@ async fn delete_takes_the_rows_of_its_own_repository_and_no_account() {
     let before = number(&trial.rows, accounts).await;
     trial.delete("guest").await;
     Oracle::of("acme/staying").check(&trial).await;
-    trial.delete("going").await;
-    let left = "SELECT count(*) FROM pull_requests p JOIN repositories r ON r.id = p.repository_id \
-                WHERE r.full_name = 'acme/going'";
-    assert_eq!(number(&trial.rows, left).await, 0);
-    for table in ["reviews", "comments", "backfill_chunks", "progressive_backfill_state"] {
-        let orphans = format!(
-            "SELECT count(*) FROM {table} t JOIN repositories r ON r.id = t.repository_id \
-             WHERE r.full_name = 'acme/going'"
-        );
-        assert_eq!(number(&trial.rows, &orphans).await, 0, "{table}");
+    let repository = "SELECT id::text FROM repositories WHERE full_name = 'acme/going'";
+    let repository = text(&trial.rows, repository).await;
+    let tables = ["pull_requests", "reviews", "comments", "backfill_chunks"];
+    let tables = tables.iter().chain(&["progressive_backfill_state", "repository_names"]);
+    let counts = tables
+        .map(|table| format!("SELECT count(*) FROM {table} WHERE repository_id = '{repository}'"));
+    let counts: Vec<String> = counts.collect();
+    for count in &counts {
+        assert_ne!(number(&trial.rows, count).await, 0, "{count}");
     }
+    trial.delete("going").await;
+    for count in &counts {
+        assert_eq!(number(&trial.rows, count).await, 0, "{count}");
+    }
+    let known = format!("SELECT count(*) FROM repositories WHERE id = '{repository}'");
+    assert_eq!(number(&trial.rows, &known).await, 0);
     assert_eq!(number(&trial.rows, accounts).await, before);
     Oracle::of("acme/staying").check(&trial).await;
     // Made anew it brings everything back.
