@@ -3,6 +3,7 @@
 //! `--version`.
 
 mod controlplane;
+mod go_build;
 mod postgres;
 
 use std::fs::{File, OpenOptions};
