@@ -4,6 +4,7 @@
 
 mod controlplane;
 mod go_build;
+mod helm;
 mod postgres;
 
 use std::fs::{File, OpenOptions};
@@ -11,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use nix::fcntl::{Flock, FlockArg};
+
+pub use helm::helm;
 
 /// Oldest Kubernetes release whose programs are taken from the machine: the oldest one
 /// that our Kubernetes client supports.
