@@ -6,13 +6,14 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::assets::Assets;
-use crate::clone;
+use crate::assets::{self, Assets};
 use crate::supervise::trampoline::tied;
+use crate::{chart, clone};
 
 /// Builds every binary, then runs every test. Errors if one fails.
 pub fn test() -> anyhow::Result<()> {
     Assets::find()?;
+    assets::helm()?;
     cargo(&["build", "--workspace", "--bins"])?;
     // The tests wait for servers more than they work: four at a time keep two cores busy.
     cargo(&["test", "--workspace", "--", "--test-threads=4"])
@@ -46,6 +47,9 @@ pub fn generate() -> anyhow::Result<()> {
         std::fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
         std::fs::write(&file, output.stdout)?;
         eprintln!("wrote {}", file.display());
+    }
+    for file in chart::generate(&root)? {
+        eprintln!("wrote {}", root.join(file).display());
     }
     Ok(())
 }

@@ -8,6 +8,7 @@
 
 pub mod assets;
 pub mod bench;
+pub mod chart;
 pub mod clone;
 pub mod cluster;
 pub mod demo;

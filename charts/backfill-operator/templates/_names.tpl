@@ -1,0 +1,45 @@
+{{/* Names and labels. */}}
+{{- define "backfill.name" -}}
+{{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "backfill.fullname" -}}
+{{- $name := include "backfill.name" . -}}
+{{- if .Values.fullnameOverride -}}
+{{ .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- else if contains $name .Release.Name -}}
+{{ .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- else -}}
+{{ printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" }}
+{{- end -}}
+{{- end }}
+
+{{- define "backfill.account" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ default (include "backfill.fullname" .) .Values.serviceAccount.name }}
+{{- else -}}
+{{ required "serviceAccount.name must name an account where serviceAccount.create is false" .Values.serviceAccount.name }}
+{{- end -}}
+{{- end }}
+
+{{- define "backfill.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "backfill.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* What all pods of a release have. */}}
+{{- define "backfill.selector" -}}
+app.kubernetes.io/name: {{ include "backfill.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* What only the operator's own pods have: a migration's pod is not one of them. */}}
+{{- define "backfill.operatorSelector" -}}
+{{ include "backfill.selector" . }}
+app.kubernetes.io/component: operator
+{{- end }}

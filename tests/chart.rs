@@ -1,0 +1,177 @@
+//! The chart by a real Helm: what it refuses, what it renders, and that installing, upgrading and
+//! uninstalling it on a real API server costs no object.
+//!
+//! There is no node, so nothing is waited for and no hook runs here.
+
+use std::process::{Command, Output};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use testbed::{Choices, Cluster, assets, chart, clone};
+
+/// What every install must name.
+const DATABASE: &str = "database.existingSecret=database";
+
+fn helm(args: &[&str]) -> Output {
+    let mut helm = Command::new(assets::helm().unwrap());
+    helm.args(args).current_dir(clone::root().unwrap()).output().unwrap()
+}
+
+fn rendered(args: &[&str]) -> Result<Vec<Value>, String> {
+    let start = ["template", "rel", chart::CHART, "--namespace", "backfill-system"];
+    let output = helm(&[&start[..], args].concat());
+    if !output.status.success() {
+        return Err(String::from_utf8(output.stderr).unwrap());
+    }
+    let text = String::from_utf8(output.stdout).unwrap();
+    let documents = serde_yaml_ng::Deserializer::from_str(&text);
+    let values = documents.map(|document| Value::deserialize(document).unwrap());
+    Ok(values.filter(|value| !value.is_null()).collect())
+}
+
+fn kinds(objects: &[Value]) -> Vec<&str> {
+    objects.iter().filter_map(|object| object["kind"].as_str()).collect()
+}
+
+#[test]
+fn the_chart_passes_lint_and_what_is_generated_is_up_to_date() {
+    let linted = helm(&["lint", "--strict", chart::CHART, "--set", DATABASE]);
+    assert!(linted.status.success(), "{}", String::from_utf8_lossy(&linted.stdout));
+    let root = clone::root().unwrap();
+    let carried = chart::carried(&root).unwrap();
+    for file in chart::present(&root).unwrap() {
+        assert!(carried.iter().any(|one| one.path == file), "{} has no source", file.display());
+    }
+    for file in carried.into_iter().chain(chart::plain(&root).unwrap()) {
+        let stored = std::fs::read_to_string(root.join(&file.path)).unwrap_or_default();
+        assert!(stored == file.text, "{} is stale; run `make generate`", file.path.display());
+    }
+}
+
+#[test]
+fn a_bad_value_is_refused_with_its_name() {
+    let table = [
+        ("database.existingSecret=", "database.existingSecret"),
+        ("databse.existingSecret=x", "databse"),
+        ("replicas=2", "replicas"),
+        ("image.pullPolicy=Sometimes", "pullPolicy"),
+        ("image.digest=latest", "digest"),
+        ("migrations.mode=Never", "mode"),
+        ("operator.maxConcurrentRuns=0", "maxConcurrentRuns"),
+        ("operator.runSeconds=4000", "runSeconds"),
+        ("operator.minRateLimitPoints=-1", "minRateLimitPoints"),
+        ("operator.githubUrl=ftp://x", "githubUrl"),
+        ("operator.listenPort=70000", "listenPort"),
+        ("networkPolicy.enabled=maybe", "enabled"),
+        ("watchNamespace=Not_A_Name", "watchNamespace"),
+        ("crds.keep=perhaps", "keep"),
+    ];
+    for (value, named) in table {
+        let error = rendered(&["--set", DATABASE, "--set", value]).expect_err(value);
+        assert!(error.contains(named), "{value}: {error}");
+    }
+}
+
+#[test]
+fn a_namespaced_install_has_a_role_and_no_cluster_role() {
+    let narrow = ["watchNamespace=team", "rbac.aggregateRoles=false"];
+    let set = |values: &[&'static str]| {
+        values.iter().flat_map(|value| ["--set", value]).collect::<Vec<_>>()
+    };
+    let objects = rendered(&set(&[&[DATABASE], &narrow[..]].concat())).unwrap();
+    let kinds = kinds(&objects);
+    assert!(kinds.contains(&"Role") && kinds.contains(&"RoleBinding"), "{kinds:?}");
+    assert!(!kinds.iter().any(|kind| kind.starts_with("ClusterRole")), "{kinds:?}");
+    let role = objects.iter().find(|object| object["kind"] == "Role").unwrap();
+    assert_eq!(role["metadata"]["namespace"], "team");
+}
+
+#[test]
+fn monitoring_is_made_only_where_the_cluster_knows_it() {
+    let on = ["--set", DATABASE, "--set", "metrics.podMonitor.enabled=true"];
+    let without = rendered(&on).unwrap();
+    assert!(!kinds(&without).contains(&"PodMonitor"));
+    let with = rendered(&[&on[..], &["--api-versions", "monitoring.coreos.com/v1"]].concat());
+    assert!(kinds(&with.unwrap()).contains(&"PodMonitor"));
+}
+
+#[test]
+fn the_kind_outlives_the_release_unless_told_otherwise() {
+    let policy = |args: &[&str]| {
+        let objects = rendered(&[&["--set", DATABASE], args].concat()).unwrap();
+        let kind = objects.into_iter().find(|one| one["kind"] == "CustomResourceDefinition");
+        kind.map(|kind| kind["metadata"]["annotations"]["helm.sh/resource-policy"].clone())
+    };
+    assert_eq!(policy(&[]), Some(json!("keep")));
+    assert_eq!(policy(&["--set", "crds.keep=false"]), Some(Value::Null));
+    assert_eq!(policy(&["--set", "crds.enabled=false"]), None);
+}
+
+/// Everything that would run as a pod, in a namespace that enforces `restricted`.
+#[tokio::test]
+async fn every_pod_passes_pod_security_restricted() {
+    let cluster = Cluster::shared().await.unwrap();
+    let objects = rendered(&["--set", DATABASE]).unwrap();
+    let mut pods = 0;
+    for object in objects.iter().filter(|one| one["spec"]["template"]["spec"].is_object()) {
+        let mut spec = object["spec"]["template"]["spec"].clone();
+        // The account is not there yet, and which one it is does not matter here.
+        spec.as_object_mut().unwrap().remove("serviceAccountName");
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "spec": spec,
+            "metadata": {"name": "tried-out", "namespace": "backfill-system"}});
+        let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
+        std::fs::write(file.path(), pod.to_string()).unwrap();
+        let path = file.path().display().to_string();
+        cluster.kubectl_text(&["create", "--dry-run=server", "-f", &path]).unwrap();
+        pods += 1;
+    }
+    assert_eq!(pods, 2, "the operator and the migration");
+}
+
+#[tokio::test]
+async fn upgrading_uninstalling_and_installing_again_keeps_every_object() {
+    let cluster = Cluster::start(Choices::default()).await.unwrap();
+    let kubeconfig = cluster.kubeconfig_path().display().to_string();
+    let release = |verb: &str, more: &[&str]| {
+        let common = [verb, "rel", "--kubeconfig", &kubeconfig, "--namespace", "backfill"];
+        let output = helm(&[&common[..], more].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "helm {verb}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // Hooks need a node to run on.
+    let values = [chart::CHART, "--create-namespace", "--no-hooks", "--set", DATABASE];
+    let notes = release("install", &values);
+    assert!(notes.contains("kubectl"), "the notes name no next command: {notes}");
+    let object = json!({"apiVersion": "backfill.contributor.info/v1alpha1",
+        "kind": "RepositoryBackfill", "metadata": {"name": "kept", "namespace": "default"},
+        "spec": {"repository": "octo/widgets", "credentialsRef": {"name": "github"}}});
+    let file = cluster.dir().join("kept.json");
+    std::fs::write(&file, object.to_string()).unwrap();
+    let path = file.display().to_string();
+    testbed_served(&cluster, &path).await;
+    let uid = || {
+        let get = ["get", "rbf", "kept", "-o", "jsonpath={.metadata.uid}"];
+        cluster.kubectl_text(&get).unwrap()
+    };
+    let before = uid();
+    release("upgrade", &[&values[..], &["--set", "operator.runSeconds=30"]].concat());
+    let get = ["-n", "backfill", "get", "deployment", "-o", "yaml"];
+    assert!(cluster.kubectl_text(&get).unwrap().contains("--run-seconds=30"));
+    assert_eq!(uid(), before);
+    release("uninstall", &["--no-hooks"]);
+    assert_eq!(uid(), before, "the object outlives the release");
+    assert_eq!(cluster.kubectl_text(&get[..4]).unwrap(), "", "and nothing else does");
+    release("install", &values);
+    assert_eq!(uid(), before);
+    cluster.end().await.unwrap();
+}
+
+/// Creates the object as soon as its kind is served.
+async fn testbed_served(cluster: &Cluster, path: &str) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while let Err(error) = cluster.kubectl_text(&["create", "-f", path]) {
+        assert!(std::time::Instant::now() < deadline, "{error}");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+}
