@@ -155,10 +155,7 @@ async fn watch(
         predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
     let stream = watcher(api, watcher::Config::default())
         .default_backoff()
-        .modify(|object: &mut RepositoryBackfill| {
-            object.metadata.managed_fields = None;
-            object.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
-        })
+        .modify(backfill::keep)
         .reflect(writer)
         // Not `wait_until_ready`: it wakes one waiter only, and the controller is one.
         .inspect_ok(move |event| {

@@ -7,6 +7,7 @@ mod credentials;
 mod deletion;
 mod failing;
 mod limits;
+mod kept;
 mod memory;
 mod observe;
 mod outcome;
@@ -36,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::faults;
 use crate::metrics::Metrics;
+pub use kept::keep;
 pub use memory::Memory;
 pub use permits::Permits;
 

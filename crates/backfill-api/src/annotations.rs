@@ -24,6 +24,15 @@ pub fn request(annotations: Option<&BTreeMap<String, String>>, key: &str) -> Opt
     (!value.is_empty()).then(|| value.chars().take(MAX_ECHO).collect())
 }
 
+/// Leaves of `annotations` only the requests, cut as [`request`] reads them: all that the operator
+/// has to remember of what may be 256 KiB an object.
+pub fn keep_requests(annotations: &mut BTreeMap<String, String>) {
+    annotations.retain(|key, _| key == REQUESTED_AT || key == RESTART_REQUESTED_AT);
+    for value in annotations.values_mut() {
+        *value = value.chars().take(MAX_ECHO).collect();
+    }
+}
+
 /// Whether a Secret with these labels was opened to the operator.
 pub fn opens_credentials(labels: Option<&BTreeMap<String, String>>) -> bool {
     labels
