@@ -180,3 +180,33 @@ fn is_this_machine(target: &PgConnectOptions) -> bool {
         || host.starts_with('/')
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn tls_is_verified_unless_the_url_or_loopback_says_otherwise() {
+        let table = [
+            ("u:p@db.example/x", PgSslMode::VerifyFull),
+            ("u:p@10.0.0.1/x", PgSslMode::VerifyFull),
+            ("u:p@[fd00::1]/x", PgSslMode::VerifyFull),
+            ("u:p@localhost.example/x", PgSslMode::VerifyFull),
+            ("u:p@localhost/x?host=db.example", PgSslMode::VerifyFull),
+            ("u:p@localhost/x?hostaddr=10.0.0.1", PgSslMode::VerifyFull),
+            ("u:p@localhost/x", PgSslMode::Prefer),
+            ("u:p@127.0.0.2:5433/x", PgSslMode::Prefer),
+            ("u:p@[::1]/x", PgSslMode::Prefer),
+            ("u:p@x/x?host=/var/run/postgresql", PgSslMode::Prefer),
+            ("u:p@localhost/x?sslmode=verify-full", PgSslMode::VerifyFull),
+            ("u:p@db.example/x?sslmode=require", PgSslMode::Require),
+            ("u:p@db.example/x?ssl-mode=disable", PgSslMode::Disable),
+        ];
+        for (url, expected) in table {
+            let target = target(&format!("postgres://{url}"), false).unwrap();
+            let mode = target.get_ssl_mode();
+            assert_eq!(format!("{mode:?}"), format!("{expected:?}"), "{url}");
+        }
+    }
+}

@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use backfill_store::{Error, Options, Store};
 use secrecy::SecretString;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::fixtures::{UID, begin, chunk, commit, whole_pull_request};
 use crate::relay::Relay;
@@ -71,6 +73,29 @@ async fn an_url_that_names_files_or_start_up_options_is_refused() {
         let refused = Store::connect(&Options::new(SecretString::from(url), "one"));
         assert!(matches!(refused, Err(Error::Config(_))), "{url}");
     }
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_told_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut asked = [0; 8];
+        client.read_exact(&mut asked).await.unwrap();
+        // "No" to the request for TLS; whatever comes then is what an eavesdropper would hear.
+        client.write_all(b"N").await.unwrap();
+        let mut heard = Vec::new();
+        client.read_to_end(&mut heard).await.unwrap();
+        heard
+    };
+    let url = format!("postgres://u:secret@127.0.0.1:{port}/x?sslmode=verify-full");
+    let store = Store::connect(&Options::new(SecretString::from(url), "one")).unwrap();
+    let (heard, refused) = tokio::join!(server, store.ping());
+    let refused = refused.unwrap_err();
+    assert!(matches!(&refused, Error::Unavailable(_)), "{refused:?}");
+    assert!(refused.to_string().contains("does not support TLS"), "{refused}");
+    assert_eq!(heard, b"", "neither the user nor the password was sent");
 }
 
 #[tokio::test]
