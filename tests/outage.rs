@@ -6,6 +6,7 @@
 mod apiserver;
 mod freeze;
 mod postgres;
+mod restore;
 mod together;
 
 use std::time::Duration;

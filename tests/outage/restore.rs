@@ -1,0 +1,68 @@
+//! Postgres set back to an older state, as after restoring a backup. Must not know how backups
+//! are made: a copy of the database stands for one.
+
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use super::{CHUNKS, chunks, shared, spec};
+use crate::support::ledger::assert_chained;
+use crate::support::objects::{has, reason};
+use crate::support::oracle::Oracle;
+use crate::support::rows::number;
+use crate::support::{LIMIT, Setup, Trial, World};
+
+/// Ends the operator in good order.
+async fn stop(trial: &mut Trial) {
+    trial.operator.terminate().unwrap();
+    trial.operator.wait(LIMIT).await.unwrap();
+    trial.rows.close().await;
+}
+
+/// Starts another one, and looks at the tables again.
+async fn start(trial: &mut Trial) {
+    let pool = PgPoolOptions::new().max_connections(2);
+    trial.rows = pool.connect(&trial.database_url).await.unwrap();
+    trial.restart("restored").await;
+}
+
+async fn as_admin(trial: &Trial, statement: String) {
+    let mut admin = PgConnection::connect(&trial.cluster.postgres().admin_url()).await.unwrap();
+    admin.execute(AssertSqlSafe(statement)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_set_back_to_a_backup_goes_on_from_there_to_the_same_rows() {
+    let setup = Setup::from(World::of("acme/back", 40)).latency_ms(50);
+    let mut trial = shared(setup).await.start().await;
+    let name = trial.database_url.rsplit('/').next().unwrap().to_owned();
+    trial.apply("back", spec("acme/back", 4)).await;
+    chunks(&trial, 2).await;
+    stop(&mut trial).await;
+    as_admin(&trial, format!("CREATE DATABASE \"{name}_backup\" TEMPLATE \"{name}\"")).await;
+    start(&mut trial).await;
+    let in_backup = number(&trial.rows, CHUNKS).await;
+    assert!((2..10).contains(&in_backup), "{in_backup} chunks are no part of a walk");
+    trial.succeeded("back").await;
+    assert_eq!(trial.asked("ListPullRequests").await, 10, "each page once");
+
+    stop(&mut trial).await;
+    as_admin(&trial, format!("DROP DATABASE \"{name}\" WITH (FORCE)")).await;
+    as_admin(&trial, format!("ALTER DATABASE \"{name}_backup\" RENAME TO \"{name}\"")).await;
+    start(&mut trial).await;
+    let done = "SELECT count(*) FROM progressive_backfill_state WHERE status = 'completed'";
+    trial
+        .within(LIMIT, "the restored walk is proved", async || {
+            (number(&trial.rows, done).await == 1).then_some(())
+        })
+        .await;
+    trial
+        .until("back", "complete again", |object| {
+            reason(object) == "Verified" && has(object, "Succeeded")
+        })
+        .await;
+    assert_eq!(Oracle::of("acme/back").check(&trial).await, 40);
+    assert_chained(&trial.rows, 0).await;
+    let again = u64::try_from(10 - in_backup).unwrap();
+    assert_eq!(trial.asked("ListPullRequests").await, 10 + again, "only what the backup lacked");
+    trial.finish().await;
+}
