@@ -27,7 +27,11 @@ pub enum Command {
     Recover(RecoverArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
-    /// Print the catalogue of reasons as Markdown.
+    /// Print the reference of every field as Markdown.
+    Fields,
+    /// Print the reference of every subcommand and flag as Markdown.
+    Flags,
+    /// Print the catalogue of conditions and reasons as Markdown.
     Reasons,
     /// Print the catalogue of metrics as Markdown.
     Metrics,

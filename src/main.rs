@@ -24,6 +24,8 @@ async fn main() -> anyhow::Result<()> {
         Command::Migrate(args) => wiring::migrate(&args).await?,
         Command::Recover(args) => wiring::recover(&args).await?,
         Command::Crd => catalogue::crds()?,
+        Command::Fields => catalogue::fields(),
+        Command::Flags => catalogue::flags(),
         Command::Reasons => catalogue::reasons(),
         Command::Metrics => catalogue::metrics(),
     }

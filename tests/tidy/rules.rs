@@ -67,7 +67,7 @@ const AT_HOME: &[(&str, &[&str])] = &[
     ("kube", &["crates/backfill-api/", "src/"]),
     ("axum", &["src/web/", "src/wiring.rs"]),
     ("prometheus", &["src/metrics.rs", "src/metrics/"]),
-    ("clap", &["src/args.rs", "src/main.rs"]),
+    ("clap", &["src/args.rs", "src/main.rs", "src/catalogue/flags.rs"]),
 ];
 
 /// The only files of the operator that write to Kubernetes.

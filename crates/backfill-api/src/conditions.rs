@@ -58,8 +58,21 @@ impl State {
         Self::Suspended,
     ];
 
+    /// What it means, for the published catalogue.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Running => "is on its way, or waits for a limit or its turn",
+            Self::Started => "is on its way, under `readinessPolicy: Started`",
+            Self::Retrying => "is in trouble that may pass by itself",
+            Self::Stalled => "is in trouble that only a person can mend",
+            Self::Complete => "is complete",
+            Self::Planned => "is priced (`dryRun`)",
+            Self::Suspended => "is suspended",
+        }
+    }
+
     /// The status of condition Ready.
-    fn ready(self) -> &'static str {
+    pub fn ready(self) -> &'static str {
         match self {
             Self::Running => "Unknown",
             Self::Retrying | Self::Stalled => "False",
@@ -68,7 +81,7 @@ impl State {
     }
 
     /// The condition that stands beside Ready.
-    fn companion(self) -> Option<&'static str> {
+    pub fn companion(self) -> Option<&'static str> {
         match self {
             Self::Running | Self::Retrying => Some(RECONCILING),
             Self::Stalled => Some(STALLED),

@@ -27,8 +27,10 @@ pub fn check() -> anyhow::Result<()> {
 }
 
 /// The files that the operator's binary writes: its kinds and its catalogues.
-const GENERATED: [(&str, &str); 3] = [
+const GENERATED: [(&str, &str); 5] = [
     ("crd", "crds/repositorybackfills.backfill.contributor.info.yaml"),
+    ("fields", "docs/reference/fields.md"),
+    ("flags", "docs/reference/flags.md"),
     ("reasons", "docs/reference/reasons.md"),
     ("metrics", "docs/reference/metrics.md"),
 ];
