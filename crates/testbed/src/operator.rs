@@ -47,7 +47,6 @@ impl OperatorOptions {
     pub fn program(&self, path: &Path, port: u16) -> Program {
         let mut args = vec![
             "operator".to_owned(),
-            "--migrate".to_owned(),
             format!("--github-url={}", self.github_url),
             format!("--listen=127.0.0.1:{port}"),
             format!("--instance-id={}", self.instance_id),
@@ -55,6 +54,8 @@ impl OperatorOptions {
         args.extend(self.namespace.iter().map(|name| format!("--watch-namespace={name}")));
         args.extend(self.args.iter().cloned());
         let mut env = self.env.clone();
+        // By the environment, so that whoever migrates by himself can say no.
+        env.entry("MIGRATE".to_owned()).or_insert_with(|| "true".to_owned());
         // By the environment, because a command line can be read by every user.
         env.insert("DATABASE_URL".to_owned(), self.database_url.clone());
         env.insert("KUBECONFIG".to_owned(), self.kubeconfig.display().to_string());

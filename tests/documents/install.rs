@@ -1,0 +1,72 @@
+//! The roles and the database that people are told to make are enough, and no more than that.
+//!
+//! It must not know how the operator is started in a cluster.
+
+use serde_json::json;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use testbed::Cluster;
+
+use super::{blocks, operator};
+use crate::support::oracle::Oracle;
+use crate::support::{Ground, Setup, World};
+
+/// Runs each statement of a block by itself, as psql does; a role that is there already may be.
+async fn run(url: &str, block: &str) {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let lines = block.lines().filter(|line| !line.starts_with("--"));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    for statement in text.split(";\n").filter(|text| !text.trim().is_empty()) {
+        let ran = connection.execute(AssertSqlSafe(statement.to_owned())).await;
+        let code = ran.as_ref().err().and_then(|error| error.as_database_error()?.code());
+        assert!(ran.is_ok() || code.as_deref() == Some("42710"), "{statement}: {ran:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_roles_that_people_are_told_to_make_are_enough() {
+    let cluster = Cluster::shared().await.unwrap();
+    let mut ground = Ground::new(cluster, &Setup::from(World::of("acme/roles", 6))).await;
+    // Names of this test's own, because roles belong to the whole server.
+    let name = ground.database_url.rsplit('/').next().unwrap().to_owned() + "_of";
+    let of_it = |text: &str| {
+        let roles = [("ROLE backfill ", "ROLE {} "), ("OWNER backfill ", "OWNER {} ")];
+        let text = text.replace("backfill_runner", &format!("{name}_runner"));
+        let text = text.replace("DATABASE backfill ", &format!("DATABASE {name} "));
+        roles.iter().fold(text, |text, (from, to)| text.replace(from, &to.replace("{}", &name)))
+    };
+    let told = blocks("sql").into_iter().filter(|(_, text)| text.contains("CREATE ROLE "));
+    let told: Vec<String> = told.map(|(_, text)| of_it(&text)).collect();
+    let [owner, runner] = told.as_slice() else { panic!("{told:?}") };
+    let admin = cluster.postgres().admin_url();
+    let with = |role: &str, password: &str| {
+        let server = admin.rsplit('@').next().unwrap().split('/').next().unwrap();
+        format!("postgres://{role}:{}@{server}/{name}", password.replace(' ', "%20"))
+    };
+
+    run(&admin, owner).await;
+    let owner_url = with(&name, "one of your own");
+    let migrated = operator().arg("migrate").env("DATABASE_URL", &owner_url).output().unwrap();
+    assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stdout));
+    let (role, grants) = runner.split_once(";\n").unwrap();
+    run(&admin, role).await;
+    run(&owner_url, grants).await;
+
+    let runner_url = with(&format!("{name}_runner"), "another of your own");
+    ground.options.database_url.clone_from(&runner_url);
+    ground.options.env.insert("MIGRATE".to_owned(), "false".to_owned());
+    let all = format!("{}/{name}", admin.rsplit_once('/').unwrap().0);
+    ground.rows = PgPoolOptions::new().max_connections(2).connect(&all).await.unwrap();
+    let trial = ground.start().await;
+    trial.apply("roles", json!({"repository": "acme/roles"})).await;
+    trial.succeeded("roles").await;
+    Oracle::of("acme/roles").check(&trial).await;
+
+    // And no more: the runner changes no table, the owner is nobody outside.
+    let mut runner = PgConnection::connect(&runner_url).await.unwrap();
+    assert!(runner.execute("DROP TABLE comments").await.is_err());
+    let may = "SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = $1";
+    let more: bool = sqlx::query_scalar(may).bind(&name).fetch_one(&trial.rows).await.unwrap();
+    assert!(!more, "the owner of the database needs no more than that");
+    trial.finish().await;
+}
