@@ -40,6 +40,8 @@ const FOREIGN: &[(&str, &str)] = &[
     ("into_make_service_with_connect_info", "axum"),
     ("connect_info", "axum"),
     ("SERVICE_UNAVAILABLE", "HTTP"),
+    ("min_items", "the name of a rule of OpenAPI schemas"),
+    ("max_items", "the name of a rule of OpenAPI schemas"),
     ("item_type", "the GraphQL specification's word for what a list holds"),
     ("CommonName", "X.509"),
     ("FIELD_MANAGER", "Kubernetes' field manager"),
