@@ -66,6 +66,11 @@ impl Memory {
         lock(&self.written).insert(uid.to_owned(), Written { status, at: Instant::now() });
     }
 
+    /// What was last written of `uid` is not known any more.
+    pub fn forget_written(&self, uid: &str) {
+        lock(&self.written).remove(uid);
+    }
+
     /// Forgets every object that is not among `living`.
     pub fn retain(&self, living: &[String]) {
         lock(&self.troubles).retain(|uid, _| living.contains(uid));

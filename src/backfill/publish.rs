@@ -43,7 +43,7 @@ pub async fn publish(
         Outcome::Silent(Some(next)) => return Action::requeue(until(ctx, next)),
         Outcome::Shown(shown) => shown,
     };
-    let status = status_of(ctx, object, Some(observed), &shown);
+    let status = status_of(ctx, object, Some(observed), &shown).await;
     let written = write(ctx, object, status).await;
     match (shown.next, written) {
         (_, false) => Action::requeue(WRITE_AGAIN),
@@ -60,7 +60,7 @@ pub async fn progress(
     state: &BackfillState,
 ) {
     let shown = Shown::walking(state.clone());
-    let status = status_of(ctx, object, Some(observed), &shown);
+    let status = status_of(ctx, object, Some(observed), &shown).await;
     let recent = ctx.memory.written(&object.uid().unwrap_or_default());
     if recent.is_some_and(|written| {
         written.at.elapsed() < WRITE_EVERY && !is_transition(&written.status, &status)
@@ -74,7 +74,7 @@ pub async fn progress(
 pub async fn fault_alone(ctx: &Context, object: &RepositoryBackfill, fault: &Fault) {
     let mut shown = Shown::new(fault.reason, fault.message.clone());
     shown.summary.state = fault.disposition.state();
-    let status = status_of(ctx, object, None, &shown);
+    let status = status_of(ctx, object, None, &shown).await;
     write(ctx, object, status).await;
 }
 
@@ -82,29 +82,58 @@ fn until(ctx: &Context, next: Timestamp) -> Duration {
     Duration::try_from(next.duration_since((ctx.clock)())).unwrap_or(Duration::ZERO)
 }
 
-fn status_of(
+/// The status that tells `shown`. It goes by what was last written: by us, as the watch may lag
+/// behind that, or, before our first write and after an unsure one, by whoever was at it.
+async fn status_of(
     ctx: &Context,
     object: &RepositoryBackfill,
     observed: Option<&Observed>,
     shown: &Shown,
 ) -> RepositoryBackfillStatus {
     let uid = object.uid().unwrap_or_default();
-    // The watch may lag behind our own last write.
-    let previous = ctx
-        .memory
-        .written(&uid)
-        .map(|written| written.status)
-        .or_else(|| object.status.clone())
-        .unwrap_or_default();
+    let watched = object.status.clone().unwrap_or_default();
+    let ours = ctx.memory.written(&uid).map(|written| written.status);
+    let previous = ours.as_ref().unwrap_or(&watched);
+    let mut status = projected(ctx, object, observed, shown, previous);
+    if ours.is_none()
+        && status != watched
+        && let Some(theirs) = stored_status(ctx, object).await
+    {
+        status = projected(ctx, object, observed, shown, &theirs);
+        ctx.memory.note_written(&uid, theirs);
+    }
+    show_object(&ctx.metrics, object, &shown.summary, &status);
+    status
+}
+
+/// The status as the API server has it now; `None` where there is none or it cannot be read.
+async fn stored_status(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+) -> Option<RepositoryBackfillStatus> {
+    let api: Api<RepositoryBackfill> =
+        Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
+    let name = object.name_any();
+    let found = tokio::time::timeout(WRITE_TIMEOUT, api.get_opt(&name)).await.ok()?.ok()??;
+    found.status.filter(|_| found.metadata.uid == object.metadata.uid)
+}
+
+fn projected(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: Option<&Observed>,
+    shown: &Shown,
+    previous: &RepositoryBackfillStatus,
+) -> RepositoryBackfillStatus {
     let limits = observed
         .and_then(|observed| observed.github.as_ref())
         .and_then(|github| github.governor().limits());
-    let status = project(Facts {
+    project(Facts {
         spec: &object.spec,
         generation: object.metadata.generation.unwrap_or(0),
         now: (ctx.clock)(),
         summary: shown.summary.clone(),
-        previous: &previous,
+        previous,
         state: shown.state.as_ref(),
         stage: shown.stage,
         limits,
@@ -115,9 +144,7 @@ fn status_of(
         requested_at: observed.and_then(|observed| observed.seen.object.requested_at.clone()),
         restart_requested_at: observed
             .and_then(|observed| observed.seen.object.restart_requested_at.clone()),
-    });
-    show_object(&ctx.metrics, object, &shown.summary, &status);
-    status
+    })
 }
 
 /// Writes a status that differs from the last one written; true unless it has to be tried again.
@@ -153,12 +180,14 @@ async fn write(
             ctx.metrics.count("backfill_status_writes_total", &["refused"], 1);
             true
         }
-        Ok(Err(error)) => failed(ctx, &error.to_string()),
-        Err(_) => failed(ctx, "no answer in time"),
+        Ok(Err(error)) => failed(ctx, &uid, &error.to_string()),
+        Err(_) => failed(ctx, &uid, "no answer in time"),
     }
 }
 
-fn failed(ctx: &Context, error: &str) -> bool {
+/// Whether it was written is not known.
+fn failed(ctx: &Context, uid: &str, error: &str) -> bool {
+    ctx.memory.forget_written(uid);
     ctx.metrics.count("backfill_status_writes_total", &["failed"], 1);
     tracing::warn!(error, "status not written, will be tried again");
     false
