@@ -133,8 +133,8 @@ async fn upgrading_uninstalling_and_installing_again_keeps_every_object() {
     let cluster = Cluster::start(Choices::default()).await.unwrap();
     let kubeconfig = cluster.kubeconfig_path().display().to_string();
     let release = |verb: &str, more: &[&str]| {
-        let common = [verb, "rel", "--kubeconfig", &kubeconfig, "--namespace", "backfill"];
-        let output = helm(&[&common[..], more].concat());
+        let fixed = [verb, "rel", "--kubeconfig", &kubeconfig, "--namespace", "backfill"];
+        let output = helm(&[&fixed[..], more].concat());
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "helm {verb}: {said}");
         String::from_utf8(output.stdout).unwrap()
