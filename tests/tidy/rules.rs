@@ -66,7 +66,7 @@ const AT_HOME: &[(&str, &[&str])] = &[
     ("reqwest", &["crates/backfill-github/src/client", "crates/backfill-github/src/config.rs"]),
     ("kube", &["crates/backfill-api/", "src/"]),
     ("axum", &["src/web/", "src/wiring.rs"]),
-    ("prometheus", &["src/metrics.rs", "src/metrics/"]),
+    ("prometheus", &["src/metrics/"]),
     ("clap", &["src/args.rs", "src/main.rs", "src/catalogue/flags.rs"]),
 ];
 
