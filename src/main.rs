@@ -5,6 +5,7 @@ mod backfill;
 mod catalogue;
 mod faults;
 mod metrics;
+mod rounds;
 mod run_chunks;
 mod telemetry;
 mod web;

@@ -17,7 +17,7 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, Store as Objects};
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -25,13 +25,11 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{DatabaseArgs, OperatorArgs, RecoverArgs};
 use crate::backfill::{self, Context, Memory, Permits, Settings};
 use crate::metrics::Metrics;
-use crate::telemetry;
 use crate::web::{self, Health};
+use crate::{rounds, telemetry};
 
 /// Looks that may be under way beside the runs, so that an edit never waits for a run.
 const LOOKS: u16 = 64;
-/// How often what is remembered of objects that are gone is dropped.
-const SWEEP_EVERY: Duration = Duration::from_secs(15);
 /// How soon a migration is tried again while the database is away.
 const MIGRATE_AGAIN: Duration = Duration::from_secs(5);
 /// The longest answer of GitHub that is read: a page of 100 with all its bodies at their limit.
@@ -93,6 +91,7 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
         migrate_or_keep_trying(store.clone(), schema_ready.clone()).await?;
     }
     let metrics = Arc::new(Metrics::new().context("metrics could not be registered")?);
+    metrics.set("backfill_runs_max", &[], f64::from(args.max_concurrent_runs));
     let health = Arc::new(Health::default());
     let listener = TcpListener::bind(args.listen)
         .await
@@ -120,7 +119,8 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
         random,
         stopping: stopping.clone(),
     });
-    spawn(sweep(ctx.clone()));
+    spawn(rounds::look_after(ctx.clone()));
+    spawn(rounds::ask_database(ctx.clone()));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         instance,
@@ -153,7 +153,9 @@ async fn watch(
     // generation, so they stand beside it.
     let interesting =
         predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
+    let metrics = ctx.metrics.clone();
     let stream = watcher(api, watcher::Config::default())
+        .inspect_err(move |_| metrics.count("backfill_watch_errors_total", &[], 1))
         .default_backoff()
         .modify(backfill::keep)
         .reflect(writer)
@@ -247,17 +249,6 @@ async fn serve(
         .with_graceful_shutdown(async move { stopping.cancelled().await });
     if let Err(error) = serving.await {
         tracing::error!(%error, "probes and metrics are not served any more");
-    }
-}
-
-/// Drops what is remembered and shown of objects that are gone.
-async fn sweep(ctx: Arc<Context>) {
-    loop {
-        tokio::time::sleep(SWEEP_EVERY).await;
-        let living: Vec<String> =
-            ctx.objects.state().iter().filter_map(|object| object.uid()).collect();
-        ctx.memory.retain(&living);
-        ctx.metrics.retain_objects(&living);
     }
 }
 

@@ -98,6 +98,10 @@ async fn wait(
                 // No row can keep it, so the backoff grows in memory.
                 remember(ctx, object, observed, &fault, until);
             }
+            if observed.seen.state.is_err() || observed.seen.credentials.is_err() {
+                // Met by this look; any other was counted when it was met.
+                ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
+            }
             let state = observed.seen.own_state().cloned();
             let mut shown = Shown::new(fault.reason, fault.message).state(state).wait(until);
             shown.summary.state = fault.disposition.state();
@@ -201,7 +205,7 @@ pub async fn after_run(
             let _ = gone.await;
             Outcome::Silent(None)
         }
-        Stop::Elsewhere(until) => Outcome::Silent(Some(until.max(now + retry::QUEUED_LOOK))),
+        Stop::Elsewhere(until) => Outcome::Elsewhere(until.max(now + retry::QUEUED_LOOK)),
         Stop::Wait(until, reason, message) => {
             let pause = Pause::Turn { reason, message };
             wait(ctx, object, &observed.with_state(state), until, pause).await

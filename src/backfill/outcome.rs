@@ -12,6 +12,9 @@ use jiff::Timestamp;
 pub enum Outcome {
     /// There is nothing of ours to say; look again then, or on the next event.
     Silent(Option<Timestamp>),
+    /// Another instance is at it, or the row has gone to another object: the object is not ours
+    /// to show. Look again then.
+    Elsewhere(Timestamp),
     /// The world has changed under the decision: look again at once.
     Again,
     /// To be shown.
@@ -34,9 +37,9 @@ pub struct Shown {
 }
 
 impl Outcome {
-    /// Another instance is at it, or the row has gone to another object: nothing to say.
+    /// Elsewhere, for now.
     pub fn elsewhere(now: Timestamp) -> Self {
-        Self::Silent(Some(now + retry::QUEUED_LOOK))
+        Self::Elsewhere(now + retry::QUEUED_LOOK)
     }
 }
 

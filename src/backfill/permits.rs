@@ -58,6 +58,13 @@ impl Permits {
         None
     }
 
+    /// How many wait for a permit.
+    pub fn queued(&self) -> u32 {
+        let (desk, now) = (lock(&self.desk), Instant::now());
+        let waiting = desk.queue.iter().filter(|(_, asked)| now - *asked < LAPSES_AFTER);
+        u32::try_from(waiting.count()).unwrap_or(u32::MAX)
+    }
+
     /// `uid` does not want to run after all.
     pub fn forget(&self, uid: &str) {
         lock(&self.desk).queue.retain(|(other, _)| other != uid);
@@ -79,6 +86,7 @@ mod tests {
         let (a, b) = (permits.take("a"), permits.take("b"));
         assert!(a.is_some() && b.is_some());
         assert!(permits.take("c").is_none() && permits.take("d").is_none());
+        assert_eq!(permits.queued(), 2);
         drop(a);
         assert!(permits.take("a").is_none(), "whoever has just run comes after those who wait");
         assert!(permits.take("d").is_none(), "c was first");

@@ -41,6 +41,10 @@ pub async fn publish(
         Outcome::Again => return Action::requeue(Duration::ZERO),
         Outcome::Silent(None) => return Action::await_change(),
         Outcome::Silent(Some(next)) => return Action::requeue(until(ctx, next)),
+        Outcome::Elsewhere(next) => {
+            ctx.metrics.forget_object(&object.uid().unwrap_or_default());
+            return Action::requeue(until(ctx, next));
+        }
         Outcome::Shown(shown) => shown,
     };
     let status = status_of(ctx, object, Some(observed), &shown).await;
@@ -290,9 +294,11 @@ fn show_object(
     #[expect(clippy::cast_precision_loss, reason = "counts and seconds are far below 2^52")]
     let number = |value: Option<i64>| value.map(|value| value as f64);
     let seconds = |time: &Option<Time>| number(time.as_ref().map(|time| time.0.as_second()));
-    let waits = matches!(summary.state, State::Running | State::Started | State::Retrying);
+    // A pause between two attempts that fail is no wait for a turn.
+    let waits = matches!(summary.state, State::Running | State::Started);
     let figures = ObjectFigures {
         state: Some(summary.state),
+        reason: Some(summary.reason),
         processed: number(status.processed_pull_requests),
         expected: number(status.expected_pull_requests),
         last_progress: seconds(&status.last_progress_time),

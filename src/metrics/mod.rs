@@ -7,6 +7,7 @@ mod table;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use backfill_api::Reason;
 use backfill_api::conditions::State;
 use prometheus::core::Collector;
 use prometheus::{
@@ -14,12 +15,13 @@ use prometheus::{
 };
 
 pub use table::catalogue;
-use table::{BUCKETS, COUNTERS, GAUGES, HISTOGRAMS, OBJECT};
+use table::{BUCKETS, COUNTERS, GAUGES, HISTOGRAMS, KNOWN_VALUES};
 
 /// The figures of one object; absent ones have no series.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectFigures {
     pub state: Option<State>,
+    pub reason: Option<Reason>,
     pub processed: Option<f64>,
     pub expected: Option<f64>,
     pub last_progress: Option<f64>,
@@ -32,8 +34,17 @@ pub struct Metrics {
     counters: HashMap<&'static str, IntCounterVec>,
     gauges: HashMap<&'static str, GaugeVec>,
     histograms: HashMap<&'static str, HistogramVec>,
-    /// Which object has series: uid to (namespace, name), so that they go with the object.
-    objects: Mutex<HashMap<String, (String, String)>>,
+    /// Which object has series, by uid, so that they go with the object.
+    objects: Mutex<HashMap<String, ObjectLabels>>,
+}
+
+/// The labels under which an object is shown.
+#[derive(Clone, Debug, PartialEq)]
+struct ObjectLabels {
+    namespace: String,
+    name: String,
+    /// Why it is stalled, else empty.
+    stalled_by: &'static str,
 }
 
 impl Metrics {
@@ -61,7 +72,25 @@ impl Metrics {
         let metrics = Self { registry, counters, gauges, histograms, objects: Mutex::default() };
         metrics.set("backfill_build_info", &[env!("CARGO_PKG_VERSION")], 1.0);
         metrics.set("backfill_runs_active", &[], 0.0);
+        metrics.show_zeros();
         Ok(metrics)
+    }
+
+    /// Shows each counter whose labels are known beforehand before it has counted anything.
+    fn show_zeros(&self) {
+        for (name, labels, _) in COUNTERS {
+            if labels.is_empty() {
+                self.count(name, &[], 0);
+            }
+        }
+        for (name, values) in KNOWN_VALUES {
+            for value in *values {
+                self.count(name, &[value], 0);
+            }
+        }
+        for reason in Reason::ALL.iter().filter(|reason| reason.disposition().is_some()) {
+            self.count("backfill_failures_total", &[reason.as_str()], 0);
+        }
     }
 
     /// Adds `by` to the counter `name`. A name outside the table is a bug that tests find.
@@ -97,45 +126,75 @@ impl Metrics {
 
     /// Sets the six series of an object.
     pub fn show_object(&self, uid: &str, namespace: &str, name: &str, figures: &ObjectFigures) {
+        let stalls = figures.state == Some(State::Stalled);
+        let reason = figures.reason.filter(|_| stalls).map_or("", Reason::as_str);
+        let labels = ObjectLabels {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            stalled_by: reason,
+        };
         if let Ok(mut objects) = self.objects.lock() {
-            objects.insert(uid.to_owned(), (namespace.to_owned(), name.to_owned()));
+            let before = objects.insert(uid.to_owned(), labels);
+            if let Some(before) = before.filter(|before| before.stalled_by != reason) {
+                self.remove("backfill_object_stalled", &[namespace, name, before.stalled_by]);
+            }
         }
+        // Rows that go with a deleted object are no history to fetch.
+        let rests = figures.reason == Some(Reason::Deleting);
         let active = figures.state.map(|state| {
-            f64::from(!matches!(state, State::Complete | State::Planned | State::Suspended))
+            let done = matches!(state, State::Complete | State::Planned | State::Suspended);
+            f64::from(!done && !rests)
         });
-        let stalled = figures.state.map(|state| f64::from(state == State::Stalled));
+        let stalled = figures.state.map(|_| f64::from(stalls));
+        self.set_or_remove("backfill_object_stalled", &[namespace, name, reason], stalled);
         let series = [
             ("backfill_object_active", active),
-            ("backfill_object_stalled", stalled),
             ("backfill_object_processed_pull_requests", figures.processed),
             ("backfill_object_expected_pull_requests", figures.expected),
             ("backfill_object_last_progress_timestamp_seconds", figures.last_progress),
             ("backfill_object_next_attempt_timestamp_seconds", figures.next_attempt),
         ];
         for (gauge, value) in series {
-            match value {
-                Some(value) => self.set(gauge, &[namespace, name], value),
-                None => self.remove(gauge, &[namespace, name]),
-            }
+            self.set_or_remove(gauge, &[namespace, name], value);
         }
     }
 
     /// Removes the series of every object whose uid is not among `living`.
     pub fn retain_objects(&self, living: &[String]) {
-        let Ok(mut objects) = self.objects.lock() else { return };
+        let Ok(objects) = self.objects.lock() else { return };
         let gone: Vec<String> =
             objects.keys().filter(|uid| !living.contains(uid)).cloned().collect();
+        drop(objects);
         for uid in gone {
-            let Some((namespace, name)) = objects.remove(&uid) else { continue };
-            // A recreated object has the same name; its series are not the old one's to remove.
-            if objects.values().any(|other| *other == (namespace.clone(), name.clone())) {
-                continue;
+            self.forget_object(&uid);
+        }
+    }
+
+    /// Removes the series of an object: it is gone, or another instance's to show.
+    pub fn forget_object(&self, uid: &str) {
+        let Ok(mut objects) = self.objects.lock() else { return };
+        let Some(ObjectLabels { namespace, name, stalled_by }) = objects.remove(uid) else {
+            return;
+        };
+        // A recreated object has the same name; its series are not the old one's to remove.
+        let heir = objects.values().find(|it| (&it.namespace, &it.name) == (&namespace, &name));
+        if heir.is_none_or(|heir| heir.stalled_by != stalled_by) {
+            self.remove("backfill_object_stalled", &[&namespace, &name, stalled_by]);
+        }
+        if heir.is_some() {
+            return;
+        }
+        for (gauge, labels, _) in GAUGES {
+            if *labels == ["namespace", "name"] {
+                self.remove(gauge, &[&namespace, &name]);
             }
-            for (gauge, labels, _) in GAUGES {
-                if *labels == OBJECT {
-                    self.remove(gauge, &[&namespace, &name]);
-                }
-            }
+        }
+    }
+
+    fn set_or_remove(&self, gauge: &str, labels: &[&str], value: Option<f64>) {
+        match value {
+            Some(value) => self.set(gauge, labels, value),
+            None => self.remove(gauge, labels),
         }
     }
 
@@ -165,6 +224,7 @@ mod tests {
     fn figures() -> ObjectFigures {
         ObjectFigures {
             state: Some(State::Running),
+            reason: Some(Reason::Walking),
             processed: Some(1.0),
             expected: Some(2.0),
             last_progress: Some(3.0),
@@ -172,19 +232,77 @@ mod tests {
         }
     }
 
+    /// The lines of objects in what would be scraped.
+    fn series(metrics: &Metrics) -> Vec<String> {
+        let text = metrics.render().unwrap();
+        text.lines().filter(|l| l.starts_with("backfill_object")).map(str::to_owned).collect()
+    }
+
     #[test]
     fn an_object_has_six_series_and_they_go_with_it() {
         let metrics = Metrics::new().unwrap();
         metrics.show_object("u1", "ns", "one", &figures());
-        let series = |text: &str| text.lines().filter(|l| l.starts_with("backfill_object")).count();
-        assert_eq!(series(&metrics.render().unwrap()), 6);
+        assert_eq!(series(&metrics).len(), 6);
         let resting = ObjectFigures { state: Some(State::Suspended), ..ObjectFigures::default() };
         metrics.show_object("u1", "ns", "one", &resting);
-        assert_eq!(series(&metrics.render().unwrap()), 2, "absent figures have no series");
+        assert_eq!(series(&metrics).len(), 2, "absent figures have no series");
         metrics.show_object("u2", "ns", "one", &figures());
         metrics.retain_objects(&["u2".to_owned()]);
-        assert_eq!(series(&metrics.render().unwrap()), 6, "a recreated object keeps its series");
+        assert_eq!(series(&metrics).len(), 6, "a recreated object keeps its series");
         metrics.retain_objects(&[]);
-        assert_eq!(series(&metrics.render().unwrap()), 0);
+        assert_eq!(series(&metrics), [""; 0]);
+    }
+
+    #[test]
+    fn what_stalls_says_why_in_one_series() {
+        let metrics = Metrics::new().unwrap();
+        let stalled_by = |reason| ObjectFigures {
+            state: Some(State::Stalled),
+            reason: Some(reason),
+            ..ObjectFigures::default()
+        };
+        let shown = || {
+            let mut found = series(&metrics);
+            found.retain(|line| line.starts_with("backfill_object_stalled"));
+            found
+        };
+        let line = |reason: &str, value: u8| {
+            format!(
+                "backfill_object_stalled{{name=\"one\",namespace=\"ns\",reason=\"{reason}\"}} {value}"
+            )
+        };
+        metrics.show_object("u1", "ns", "one", &figures());
+        assert_eq!(shown(), [line("", 0)]);
+        for reason in [Reason::CircuitOpen, Reason::CredentialsInvalid] {
+            metrics.show_object("u1", "ns", "one", &stalled_by(reason));
+            assert_eq!(shown(), [line(reason.as_str(), 1)]);
+        }
+        // What was stalled is deleted, and made anew under its name before anybody noticed.
+        metrics.show_object("u2", "ns", "one", &figures());
+        metrics.forget_object("u1");
+        assert_eq!(shown(), [line("", 0)]);
+        metrics.forget_object("u2");
+        assert_eq!(shown(), [""; 0]);
+    }
+
+    #[test]
+    fn nobody_waits_for_what_goes() {
+        let metrics = Metrics::new().unwrap();
+        let deleting = ObjectFigures { reason: Some(Reason::Deleting), ..figures() };
+        metrics.show_object("u1", "ns", "one", &deleting);
+        let active = "backfill_object_active{name=\"one\",namespace=\"ns\"} 0";
+        assert!(series(&metrics).iter().any(|line| line == active));
+    }
+
+    #[test]
+    fn a_counter_is_there_before_it_counts() {
+        let text = Metrics::new().unwrap().render().unwrap();
+        for series in [
+            "backfill_panics_total 0",
+            "backfill_failures_total{reason=\"StoreUnavailable\"} 0",
+            "backfill_chunks_total{result=\"failed\"} 0",
+        ] {
+            assert!(text.lines().any(|line| line == series), "{series}");
+        }
     }
 }

@@ -18,10 +18,21 @@ pub const COUNTERS: &[(&str, &[&str], &str)] = &[
     ("backfill_github_requests_total", &["operation", "result"], "Requests to GitHub."),
     ("backfill_github_points_total", &[], "Rate-limit points spent."),
     ("backfill_status_writes_total", &["result"], "Writes of an object's status."),
+    ("backfill_watch_errors_total", &[], "Errors of the watch on the API server."),
+];
+/// The values that a counter's one label can have. They are there from the start, at 0: a series
+/// that comes into being at 1 has not increased, as Prometheus sees it.
+pub const KNOWN_VALUES: &[(&str, &[&str])] = &[
+    ("backfill_chunks_total", &["committed", "failed"]),
+    ("backfill_pull_requests_total", &["stored", "quarantined"]),
+    ("backfill_status_writes_total", &["written", "refused", "failed"]),
 ];
 pub const GAUGES: &[(&str, &[&str], &str)] = &[
     ("backfill_build_info", &["version"], "1, with the version that runs."),
+    ("backfill_database_up", &[], "1 while Postgres answers and takes writes, 0 while not."),
     ("backfill_runs_active", &[], "Backfills that run chunks now."),
+    ("backfill_runs_max", &[], "Backfills that may run chunks at the same time."),
+    ("backfill_runs_queued", &[], "Backfills that wait for one of those places."),
     ("backfill_github_rate_limit_remaining", &["identity"], "Points left until the reset."),
     ("backfill_github_rate_limit_limit", &["identity"], "Points after a reset."),
     (
@@ -36,8 +47,16 @@ pub const GAUGES: &[(&str, &[&str], &str)] = &[
     ),
     ("backfill_github_query_cost_points", &["identity"], "Points of a query, on average."),
     ("backfill_github_queries_remaining", &["identity"], "Queries that the points left allow."),
-    ("backfill_object_active", OBJECT, "1 while the object has work to do, 0 when it has none."),
-    ("backfill_object_stalled", OBJECT, "1 while only a person can mend the object."),
+    (
+        "backfill_object_active",
+        OBJECT,
+        "1 while the object has history to fetch, 0 when it has none.",
+    ),
+    (
+        "backfill_object_stalled",
+        &["namespace", "name", "reason"],
+        "1, with the reason, while only a person can mend the object; 0 without one else.",
+    ),
     (
         "backfill_object_processed_pull_requests",
         OBJECT,
@@ -52,7 +71,7 @@ pub const GAUGES: &[(&str, &[&str], &str)] = &[
     (
         "backfill_object_next_attempt_timestamp_seconds",
         OBJECT,
-        "When a waiting object goes on; absent when it does not wait.",
+        "When an object that waits for a limit or its turn goes on; absent when it does not wait.",
     ),
 ];
 pub const HISTOGRAMS: &[(&str, &[&str], &str)] = &[

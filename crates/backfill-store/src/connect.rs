@@ -105,12 +105,13 @@ impl Store {
         })
     }
 
-    /// Answers when Postgres does.
+    /// Answers when Postgres does, has our tables, and takes writes: a row lock is refused where
+    /// a write would be.
     pub async fn ping(&self) -> Result<(), Error> {
         let mut tx = self.begin_small().await?;
-        let query = tx.query("-- ping\nSELECT 1");
-        tx.execute(query).await?;
-        tx.commit().await
+        let query = tx.query("-- ping\nSELECT FROM progressive_backfill_state LIMIT 0 FOR UPDATE");
+        // There is nothing to commit: dropped, the transaction is rolled back.
+        tx.execute(query).await.map(|_| ())
     }
 
     /// Ends all connections.

@@ -21,7 +21,7 @@ async fn a_read_only_server_is_named() {
     let error = begin_on(&store, UID, &repository(42, "acme/api")).await.unwrap_err();
     assert!(matches!(error, Error::ReadOnly(_)), "{error:?}");
     assert_eq!(error.reason(), Reason::StoreReadOnly);
-    store.ping().await.unwrap();
+    assert_eq!(store.ping().await.unwrap_err().reason(), Reason::StoreReadOnly);
 }
 
 #[tokio::test]
