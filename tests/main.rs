@@ -1,6 +1,7 @@
 //! The one integration binary: a module per promise.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alerts;
 mod api;
 mod chart;
 mod checks;

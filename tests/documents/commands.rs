@@ -9,9 +9,9 @@ use testbed::Cluster;
 use super::{documents, operator, root, spans};
 
 /// Commands of others that are not looked into.
-const OTHERS: [&str; 12] = [
-    "buildah", "cd", "curl", "docker", "export", "flux", "git", "kill", "kind", "podman", "psql",
-    "source",
+const OTHERS: [&str; 15] = [
+    "buildah", "cd", "curl", "docker", "export", "flux", "git", "grep", "kill", "kind", "podman",
+    "psql", "rm", "source", "umask",
 ];
 /// kubectl's own flags that take the next word with them.
 const KUBECTL_TAKES: [&str; 4] = ["-n", "--namespace", "--context", "-l"];

@@ -66,10 +66,10 @@ fn built(names: &[&'static str]) -> anyhow::Result<PathBuf> {
 fn program(name: &'static str, release: &str) -> anyhow::Result<GoProgram> {
     Ok(if name == "etcd" {
         let package = "go.etcd.io/etcd/server/v3".to_owned();
-        GoProgram { name, package, ldflags: "-s -w".to_owned() }
+        GoProgram { name, package, ldflags: "-s -w".to_owned(), tags: "" }
     } else {
         let package = format!("k8s.io/kubernetes/cmd/{name}");
-        GoProgram { name, package, ldflags: linker_flags(release)? }
+        GoProgram { name, package, ldflags: linker_flags(release)?, tags: "" }
     })
 }
 

@@ -26,6 +26,8 @@ pub struct GoProgram {
     pub package: String,
     /// What the linker is told, such as a version to stamp in.
     pub ldflags: String,
+    /// Build tags, separated by commas; empty without any.
+    pub tags: &'static str,
 }
 
 /// The cache directory of the module `tools/<module>` once `programs` are in it. Those that
@@ -104,7 +106,7 @@ fn build(go: &Path, source: &Path, program: &GoProgram, dir: &Path) -> anyhow::R
     let unfinished = dir.join(format!("{}.unfinished", program.name));
     let began = Instant::now();
     let child = tied(go)?
-        .args(["build", "-trimpath", "-ldflags", &program.ldflags, "-o"])
+        .args(["build", "-trimpath", "-tags", program.tags, "-ldflags", &program.ldflags, "-o"])
         .arg(&unfinished)
         .arg(&program.package)
         .current_dir(source)

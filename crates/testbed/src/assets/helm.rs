@@ -27,6 +27,6 @@ pub fn helm() -> anyhow::Result<PathBuf> {
     let ldflags = format!("-s -w -X helm.sh/helm/v4/internal/version.version={release}");
     let package = "helm.sh/helm/v4/cmd/helm".to_owned();
     let announced = format!("Helm {release}, about 4 minutes on 2 cores");
-    let program = GoProgram { name: NAME, package, ldflags };
+    let program = GoProgram { name: NAME, package, ldflags, tags: "" };
     Ok(go_build::built(MODULE, &[program], &announced)?.join(NAME))
 }

@@ -6,6 +6,7 @@ mod controlplane;
 mod go_build;
 mod helm;
 mod postgres;
+mod promtool;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use anyhow::Context;
 use nix::fcntl::{Flock, FlockArg};
 
 pub use helm::helm;
+pub use promtool::promtool;
 
 /// Oldest Kubernetes release whose programs are taken from the machine: the oldest one
 /// that our Kubernetes client supports.
