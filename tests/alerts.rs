@@ -3,9 +3,11 @@
 //!
 //! Must not judge thresholds: what they come to is in the scenarios of `deploy/alerts/tests`.
 
+mod dashboards;
 mod live;
 mod promql;
 mod runbooks;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -85,7 +87,8 @@ fn exported() -> BTreeMap<String, Vec<String>> {
         }
     }
     assert!(found.len() > 25, "{found:?}");
-    // Of the process itself, by the library.
+    // Prometheus' own, and those of the process itself, by the library.
+    found.insert("up".to_owned(), Vec::new());
     for name in ["start_time_seconds", "resident_memory_bytes", "cpu_seconds_total"] {
         found.insert(format!("process_{name}"), Vec::new());
     }

@@ -39,7 +39,7 @@ pub async fn verify(ctx: &Context, object: &RepositoryBackfill, observed: &Obser
             return after_run(ctx, object, observed, state.clone(), stop).await;
         }
     };
-    let proved = prove(ctx, github, &acquired.lease, &acquired.state).await;
+    let proved = prove(ctx, github, &acquired.lease, &acquired.state, uid).await;
     keep_limits(ctx, object, github).await;
     let outcome = match proved {
         Ok(state) => {
@@ -68,14 +68,15 @@ async fn prove(
     github: &Client,
     lease: &Lease,
     state: &BackfillState,
+    uid: &str,
 ) -> Result<BackfillState, Fault> {
     retry_quarantined(ctx, github, lease, state).await?;
     let mut ledger = ledger_of(ctx, state).await?;
     if state.bounds.is_whole_history() {
         let agreed = agrees_with_github(github, state, &ledger).await;
         if let Err(fault) = agreed {
-            if fault.reason != Reason::TotalsDiffer || !bury_gone(ctx, github, lease, state).await?
-            {
+            let differs = fault.reason == Reason::TotalsDiffer;
+            if !differs || !bury_gone(ctx, github, lease, state, uid).await? {
                 return Err(fault);
             }
             ledger = ledger_of(ctx, state).await?;
@@ -98,6 +99,7 @@ async fn bury_gone(
     github: &Client,
     lease: &Lease,
     state: &BackfillState,
+    uid: &str,
 ) -> Result<bool, Fault> {
     // Ours first: what is opened while the list is read cannot be missing from it.
     let ours = ctx.store.expected_numbers(state.repository_id).await;
@@ -108,6 +110,7 @@ async fn bury_gone(
         let index = github.index(&state.repository_node_id, after.as_ref(), 100).await;
         let index = index.map_err(|error| faults::of_github(&error))?;
         listed.extend(index.entries.iter().map(|entry| entry.number));
+        ctx.metrics.show_progress(uid, (ctx.clock)());
         if index.has_next_page {
             after = index.end_cursor;
             continue;

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 
 use backfill_api::Reason;
 use backfill_api::conditions::State;
+use jiff::Timestamp;
 use prometheus::core::Collector;
 use prometheus::{
     GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
@@ -159,6 +160,15 @@ impl Metrics {
         }
     }
 
+    /// Shows that an object gets on although no chunk of it is stored.
+    pub fn show_progress(&self, uid: &str, at: Timestamp) {
+        let Ok(objects) = self.objects.lock() else { return };
+        let Some(ObjectLabels { namespace, name, .. }) = objects.get(uid) else { return };
+        #[expect(clippy::cast_precision_loss, reason = "seconds are far below 2^52")]
+        let at = at.as_second() as f64;
+        self.set("backfill_object_last_progress_timestamp_seconds", &[namespace, name], at);
+    }
+
     /// Removes the series of every object whose uid is not among `living`.
     pub fn retain_objects(&self, living: &[String]) {
         let Ok(objects) = self.objects.lock() else { return };
@@ -292,6 +302,18 @@ mod tests {
         metrics.show_object("u1", "ns", "one", &deleting);
         let active = "backfill_object_active{name=\"one\",namespace=\"ns\"} 0";
         assert!(series(&metrics).iter().any(|line| line == active));
+    }
+
+    #[test]
+    fn a_long_verification_is_progress() {
+        let metrics = Metrics::new().unwrap();
+        metrics.show_progress("u1", Timestamp::UNIX_EPOCH);
+        assert_eq!(series(&metrics), [""; 0], "of an object that is not shown nothing is");
+        metrics.show_object("u1", "ns", "one", &figures());
+        metrics.show_progress("u1", "1970-01-01T00:01:00Z".parse().unwrap());
+        let name = "backfill_object_last_progress_timestamp_seconds";
+        let line = format!("{name}{{name=\"one\",namespace=\"ns\"}} 60");
+        assert!(series(&metrics).contains(&line));
     }
 
     #[test]

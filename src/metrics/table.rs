@@ -67,7 +67,11 @@ pub const GAUGES: &[(&str, &[&str], &str)] = &[
         OBJECT,
         "Pull requests the walk will meet; absent while unknown.",
     ),
-    ("backfill_object_last_progress_timestamp_seconds", OBJECT, "When a chunk was last stored."),
+    (
+        "backfill_object_last_progress_timestamp_seconds",
+        OBJECT,
+        "When a chunk was last stored, or a page of the verification read.",
+    ),
     (
         "backfill_object_next_attempt_timestamp_seconds",
         OBJECT,
