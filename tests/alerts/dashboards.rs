@@ -62,9 +62,10 @@ fn every_panel_asks_for_what_the_operator_exports() {
                 let used = promql::used(&query);
                 // What is aggregated keeps only the labels that it names.
                 let own = used.metrics.iter().flat_map(|metric| exported()[metric].clone());
-                let kept: BTreeSet<_> = match query.contains(" by (") {
-                    true => used.labels,
-                    false => own.chain(OF_TARGETS.map(str::to_owned)).collect(),
+                let kept: BTreeSet<_> = if query.contains(" by (") {
+                    used.labels
+                } else {
+                    own.chain(OF_TARGETS.map(str::to_owned)).collect()
                 };
                 let named = legend_labels(target["legendFormat"].as_str().unwrap_or_default());
                 assert!(named.is_subset(&kept), "{title}: {named:?} are not in {kept:?}");
