@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 /// Captures the pull-request history of GitHub repositories into Postgres.
@@ -25,6 +25,9 @@ pub enum Command {
     Migrate(DatabaseArgs),
     /// Close chunks that nobody works on any more and fold old ones; print what was done.
     Recover(RecoverArgs),
+    /// Wait until RepositoryBackfills are finished, such as in a Job after a GitOps sync.
+    #[command(after_help = EXIT_CODES)]
+    Wait(WaitArgs),
     /// Print the CustomResourceDefinitions as YAML.
     Crd,
     /// Print the reference of every field as Markdown.
@@ -67,6 +70,52 @@ pub struct RecoverArgs {
     /// Only count, change nothing.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// What `wait` tells by its exit code.
+const EXIT_CODES: &str = "Exit codes: 0 all have come to the condition; 3 one is Stalled; 4 one \
+    is not there, or none at all; 5 the time is up; 143 and 130 ended by SIGTERM and SIGINT; 1 the \
+    API server cannot be found or refuses; 2 a flag is wrong.";
+
+/// What is waited for, and for how long.
+#[derive(Clone, Debug, Args)]
+pub struct WaitArgs {
+    /// Names of RepositoryBackfills; none: all that the namespace holds.
+    pub names: Vec<String>,
+    /// Their namespace; absent: that of the pod, or of the kubeconfig's context.
+    #[arg(long, short, env = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// The condition that each must have. A condition of an older generation of the spec does not
+    /// count. Ready follows `readinessPolicy`, and a suspended object has it. A dry run never has
+    /// Succeeded: for it Ready counts.
+    #[arg(long = "for", value_enum, default_value_t = WaitFor::Succeeded)]
+    pub target: WaitFor,
+    /// Seconds until it gives up.
+    #[arg(long, default_value_t = 3600,
+          value_parser = clap::value_parser!(u32).range(1..=2_592_000))]
+    pub timeout_seconds: u32,
+    /// Seconds that an object may be missing.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub grace_seconds: u32,
+}
+
+/// A condition that can be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WaitFor {
+    #[value(name = "Succeeded")]
+    Succeeded,
+    #[value(name = "Ready")]
+    Ready,
+}
+
+impl WaitFor {
+    /// The condition's type.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => backfill_api::conditions::SUCCEEDED,
+            Self::Ready => backfill_api::conditions::READY,
+        }
+    }
 }
 
 /// How the operator runs.

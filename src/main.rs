@@ -8,14 +8,16 @@ mod metrics;
 mod rounds;
 mod run_chunks;
 mod telemetry;
+mod wait;
 mod web;
 mod wiring;
 
 use args::{Cli, Command};
 use clap::Parser;
+use std::process::ExitCode;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     // Both rustls users of the graph, kube and reqwest, take the process-wide provider.
     rustls::crypto::ring::default_provider()
         .install_default()
@@ -24,11 +26,12 @@ async fn main() -> anyhow::Result<()> {
         Command::Operator(args) => wiring::operator(*args).await?,
         Command::Migrate(args) => wiring::migrate(&args).await?,
         Command::Recover(args) => wiring::recover(&args).await?,
+        Command::Wait(args) => return wait::wait(&args).await,
         Command::Crd => catalogue::crds()?,
         Command::Fields => catalogue::fields(),
         Command::Flags => catalogue::flags(),
         Command::Reasons => catalogue::reasons(),
         Command::Metrics => catalogue::metrics(),
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

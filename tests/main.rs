@@ -9,6 +9,7 @@ mod crash;
 mod credentials;
 mod documents;
 mod faults;
+mod gitops;
 mod limits;
 mod outage;
 mod owners;

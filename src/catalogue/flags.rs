@@ -32,6 +32,9 @@ pub fn markdown() -> String {
         for arg in args {
             row(&mut text, &cli, command, arg);
         }
+        if let Some(after) = command.get_after_help() {
+            let _ = writeln!(text, "\n{after}");
+        }
     }
     text
 }

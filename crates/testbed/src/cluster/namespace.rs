@@ -108,19 +108,28 @@ impl Cluster {
     /// exactly the permissions that users give it. `server` replaces the API server's
     /// address, for a proxy.
     pub async fn operator_kubeconfig(&self, server: Option<&str>) -> anyhow::Result<PathBuf> {
-        let accounts: Api<ServiceAccount> =
-            Api::namespaced(self.client().await?, OPERATOR_NAMESPACE);
+        self.account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT, server)
+            .await
+            .context("asking for the operator's token: are the manifests applied?")
+    }
+
+    /// The same of any other ServiceAccount.
+    pub async fn account_kubeconfig(
+        &self,
+        namespace: &str,
+        account: &str,
+        server: Option<&str>,
+    ) -> anyhow::Result<PathBuf> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client().await?, namespace);
         let spec = TokenRequestSpec {
             expiration_seconds: Some(TOKEN_SECONDS),
             ..TokenRequestSpec::default()
         };
         let request = TokenRequest { spec, ..TokenRequest::default() };
-        let answer = accounts
-            .create_token_request(OPERATOR_ACCOUNT, &PostParams::default(), &request)
-            .await
-            .context("asking for the operator's token: are the manifests applied?")?;
+        let answer =
+            accounts.create_token_request(account, &PostParams::default(), &request).await?;
         let token = answer.status.context("a token request without an answer")?.token;
-        let name = format!("operator-{}.kubeconfig", uuid::Uuid::new_v4().simple());
+        let name = format!("{account}-{}.kubeconfig", uuid::Uuid::new_v4().simple());
         let file = self.dir().join(&name);
         let own = self.server();
         let pki = Pki::at(&self.dir().join("pki"));
