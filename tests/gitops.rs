@@ -1,6 +1,8 @@
 //! What GitOps tools and waiting clients make of the objects: each says done when it is done, and
 //! no sooner.
 
+mod fixtures;
+mod scripts;
 mod wait;
 
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ pub mod objects;
 pub mod oracle;
 pub mod rows;
 pub mod secrecy;
+pub mod verdicts;
 pub mod world;
 pub mod written;
 
@@ -178,13 +179,16 @@ impl Trial {
         self.counts().await["by_operation"][operation].as_u64().unwrap_or(0)
     }
 
-    /// What every test promises at its end: each status kept the contract, GitHub was not
-    /// sinned against, nothing panicked, and the token is nowhere.
+    /// What every test promises at its end: each status kept the contract, kstatus and Argo CD
+    /// take it for what it is, GitHub was not sinned against, nothing panicked, and the token is
+    /// nowhere.
     pub async fn finish(mut self) {
         self.finished = true;
         let written = self.statuses.all().await;
         assert!(!written.is_empty(), "no status was written:\n{}", self.last_words());
         assert_eq!(written::broken(&written), Vec::<String>::new());
+        let objects = self.objects().list(&kube::api::ListParams::default()).await.unwrap().items;
+        verdicts::check(&objects, &written);
         assert_eq!(self.counts().await["violations"], json!([]), "sins against GitHub");
         let log = self.operator.log();
         assert!(!log.contains("panicked"), "a look panicked:\n{}", self.last_words());

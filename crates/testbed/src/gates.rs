@@ -14,6 +14,7 @@ use crate::{chart, clone};
 pub fn test() -> anyhow::Result<()> {
     Assets::find()?;
     assets::helm()?;
+    assets::judges()?;
     assets::promtool()?;
     cargo(&["build", "--workspace", "--bins"])?;
     // The tests wait for servers more than they work: four at a time keep two cores busy.

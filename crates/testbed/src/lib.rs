@@ -6,6 +6,7 @@
     reason = "the bans keep the operator pure; a testbed is made of time, tasks and processes"
 )]
 
+pub mod argocd;
 pub mod assets;
 pub mod bench;
 pub mod chart;

@@ -5,6 +5,7 @@
 mod controlplane;
 mod go_build;
 mod helm;
+mod judges;
 mod postgres;
 mod promtool;
 
@@ -15,6 +16,7 @@ use anyhow::Context;
 use nix::fcntl::{Flock, FlockArg};
 
 pub use helm::helm;
+pub use judges::{judge, judges};
 pub use promtool::promtool;
 
 /// Oldest Kubernetes release whose programs are taken from the machine: the oldest one

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::assets;
+use crate::{argocd, assets};
 
 /// The chart, from the clone's root.
 pub const CHART: &str = "charts/backfill-operator";
@@ -107,6 +107,7 @@ pub fn generate(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     }
     let mut written = write(root, carried)?;
     written.extend(write(root, plain(root)?)?);
+    written.extend(write(root, vec![argocd::config_map(root)?])?);
     Ok(written)
 }
 

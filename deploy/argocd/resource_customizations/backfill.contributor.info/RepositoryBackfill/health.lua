@@ -1,0 +1,26 @@
+-- The status is in the form of kstatus: Ready is the summary, Reconciling and Stalled are there
+-- only while they are True, and each condition says of which generation it speaks. What speaks of
+-- an older one is not looked at.
+if obj.spec ~= nil and obj.spec.suspend == true then
+  return { status = "Suspended", message = "suspended" }
+end
+local health = { status = "Progressing", message = "the operator has not looked at this version yet" }
+if obj.status == nil or obj.status.conditions == nil then
+  return health
+end
+for _, condition in ipairs(obj.status.conditions) do
+  if condition.observedGeneration == obj.metadata.generation then
+    if condition.type == "Stalled" and condition.status == "True" then
+      health.status = "Degraded"
+    elseif condition.type == "Ready" then
+      health.message = condition.reason
+      if condition.message ~= nil and condition.message ~= "" then
+        health.message = condition.reason .. ": " .. condition.message
+      end
+      if condition.status == "True" then
+        health.status = "Healthy"
+      end
+    end
+  end
+end
+return health
