@@ -3,6 +3,7 @@
 
 mod fixtures;
 mod scripts;
+mod tools;
 mod wait;
 
 use std::path::PathBuf;
