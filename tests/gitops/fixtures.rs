@@ -48,8 +48,9 @@ fn scrubbed(object: &impl serde::Serialize) -> Value {
     metadata.insert("namespace".to_owned(), "default".into());
     metadata.insert("resourceVersion".to_owned(), "1".into());
     metadata.insert("uid".to_owned(), "00000000-0000-0000-0000-000000000001".into());
-    if let Some(remaining) = object.pointer_mut("/status/rateLimit/remaining") {
-        *remaining = 4900.into();
+    // Which of several objects asks GitHub first is chance, and the others are told its answer.
+    if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
+        status.remove("rateLimit");
     }
     scrub(&mut object);
     object
