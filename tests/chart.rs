@@ -3,6 +3,8 @@
 //!
 //! There is no node, so nothing is waited for and no hook runs here.
 
+mod grants;
+
 use std::process::{Command, Output};
 
 use serde::Deserialize;
