@@ -2,5 +2,6 @@
 //! only what cannot be read at all is set aside and said.
 
 mod answers;
+mod at_once;
 mod poison;
 mod totals;

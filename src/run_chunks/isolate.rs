@@ -1,5 +1,6 @@
 //! A pull request that fails even alone: find it, step over it, try it by itself, and after three
-//! failures over time set it aside, provided that its neighbours can be read.
+//! failures over time read what can be read of it and set it aside, provided that its neighbours
+//! can be read. Not before: of a GitHub that fails at random no part may be missing in the end.
 //!
 //! It must not know how pages are sized.
 
@@ -18,7 +19,7 @@ const ATTEMPTS: i64 = 3;
 /// Neighbours that are tried. If all of them fail as well it is an outage and no poison.
 const NEIGHBOURS: usize = 3;
 
-/// Reads the one pull request after `after` in any way that works, or sets it aside.
+/// Reads the one pull request after `after` by its node id, or sets it aside.
 ///
 /// Fails with [`Reason::GitHubUnavailable`] when its neighbours cannot be read either, and with
 /// [`Reason::PullRequestUnreadable`] while it has failed fewer than three times.
@@ -42,17 +43,14 @@ pub async fn alone(
         ..Fetched::default()
     };
     let parts = &state.bounds.parts;
-    for depth in [Depth::Whole, Depth::Reduced] {
-        fetched.requests += 1;
-        let Ok(read) = run.github.pull_request(&entry.node_id, parts, depth).await else {
-            continue;
-        };
-        if depth == Depth::Reduced {
-            let message = format!("only its own fields could be read: {cause}");
-            fetched.quarantined.push(set_aside(entry, Reason::PageTooLarge, message, 1));
+    fetched.requests += 1;
+    match run.github.pull_request(&entry.node_id, parts, Depth::Whole).await {
+        Ok(read) => {
+            fetched.pull_requests.push(read);
+            return Ok(fetched);
         }
-        fetched.pull_requests.push(read);
-        return Ok(fetched);
+        Err(error) if error.is_size_related() || matches!(error, Error::PullRequestNotFound) => {}
+        Err(error) => return Err(error.into()),
     }
     beside(run, state, neighbours).await?;
     let message = cause.to_string();
@@ -69,8 +67,16 @@ pub async fn alone(
     if attempts < ATTEMPTS {
         return Err(Halt::Fault(unreadable(entry, attempts, &message)));
     }
+    fetched.requests += 1;
+    let reduced = run.github.pull_request(&entry.node_id, parts, Depth::Reduced).await;
+    let (reason, message) = match reduced {
+        Ok(read) => {
+            fetched.pull_requests.push(read);
+            (Reason::PageTooLarge, format!("only a part of it could be read: {message}"))
+        }
+        Err(_) => (Reason::PullRequestUnreadable, message),
+    };
     tracing::warn!(number = entry.number.get(), attempts, message, "pull request quarantined");
-    let reason = Reason::PullRequestUnreadable;
     fetched.quarantined.push(set_aside(entry, reason, message, attempts));
     Ok(fetched)
 }

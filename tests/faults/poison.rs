@@ -65,6 +65,30 @@ async fn what_cannot_be_read_is_set_aside_alone_and_read_once_it_can_be() {
 }
 
 #[tokio::test]
+async fn what_can_only_be_read_in_part_is_kept_in_part_after_three_tries() {
+    let whole = json!({"operation": "CompletePullRequests", "number": 10});
+    let setup = Setup::from(World::of("acme/api", 12))
+        .faults(json!([{"match": whole, "answer": "502-json"}]));
+    let trial = Trial::start(setup).await;
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    let object = succeeded_slowly(&trial, "api").await;
+    assert_eq!(reason(&object), "VerifiedWithQuarantine");
+    assert_eq!(status(&object).stored_pull_requests, Some(12));
+    let row = "SELECT q.reason || ' ' || q.attempts || ' ' || p.title || ' '
+                   || ('ReviewComments' = ANY (p.captured))
+                 FROM quarantined_pull_requests q
+                 JOIN pull_requests p USING (repository_id, number)
+                WHERE q.resolved_at IS NULL";
+    let row = crate::support::rows::text(&trial.rows, row).await;
+    assert_eq!(row, "PageTooLarge 3 Change 10 false");
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    trial.annotate("api", "requested-at", "again").await;
+    trial.until("api", "it is whole", |object| reason(object) == "Verified").await;
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
 async fn runs_that_only_fail_open_the_circuit_and_a_request_closes_it() {
     let rules = json!([{"match": {"number": 12}, "answer": "502-json"}]);
     let trial = Trial::start(Setup::from(World::of("acme/api", 12)).faults(rules)).await;
