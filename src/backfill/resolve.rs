@@ -89,7 +89,7 @@ async fn begin(
         take_over_from: seen.state.as_ref().ok().and_then(Option::as_ref).and_then(owner_uid),
         seen_walk: Some(seen.own_state().map_or(0, |state| state.walk)),
         chunk_size: first_size(object, resolved),
-        is_size_asked: object.spec.chunk.size.is_some(),
+        size_asked: object.spec.chunk.size.map(i64::from),
         metadata: BTreeMap::new(),
     };
     match ctx.store.begin_walk(&walk).await {

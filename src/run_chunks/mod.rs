@@ -138,6 +138,9 @@ async fn chunks(
         if let Some(stop) = before_chunk(run, state, signals, committed, started) {
             return stop;
         }
+        if let Err(error) = heed_asked_size(run, lease, state).await {
+            return stop_of(faults::of_store(&error), committed == 0);
+        }
         let begun = Instant::now();
         let done = tokio::time::timeout(CHUNK_TIMEOUT, chunk::one(run, lease, state, signals));
         let result = match done.await {
@@ -157,6 +160,21 @@ async fn chunks(
             Err(chunk::Halt::Fault(fault)) => return stop_of(fault, committed == 0),
         }
     }
+}
+
+/// An edit of `chunk.size` counts from the next chunk on, over what was learned until then.
+async fn heed_asked_size(
+    run: &Run<'_>,
+    lease: &Lease,
+    state: &mut BackfillState,
+) -> Result<(), backfill_store::Error> {
+    let asked = run.spec.chunk.size.map(i64::from);
+    if asked != state.size_asked {
+        run.store.heed_chunk_size(lease, asked).await?;
+        (state.size_asked, state.quick_pages) = (asked, 0);
+        state.chunk_size = asked.or(state.chunk_size);
+    }
+    Ok(())
 }
 
 /// What speaks against another chunk.

@@ -145,3 +145,23 @@ async fn an_edit_under_way_starts_the_new_walk_at_once() {
     assert!(lists < 10, "the first walk did not go on to its end: {lists} pages");
     trial.finish().await;
 }
+
+#[tokio::test]
+async fn an_edited_size_counts_from_the_next_chunk_and_restarts_nothing() {
+    let trial = Trial::start(slow()).await;
+    trial.apply("slow", json!({"repository": "acme/slow", "chunk": {"size": 3}})).await;
+    trial.moves().await;
+    trial.edit("slow", json!({"spec": {"chunk": {"size": 10}}})).await;
+    trial.succeeded("slow").await;
+    let sizes = "SELECT string_agg(cardinality(pr_numbers)::text, ' ' ORDER BY chunk_number) \
+                 FROM backfill_chunks WHERE status = 'completed'";
+    let sizes = text(&trial.rows, sizes).await;
+    let sizes: Vec<i64> = sizes.split(' ').map(|size| size.parse().unwrap()).collect();
+    assert_eq!(sizes[0], 3);
+    // From 3 it would grow to 8 and 13, never to 10.
+    assert!(sizes.contains(&10), "{sizes:?}");
+    assert_eq!(sizes.iter().sum::<i64>(), 40);
+    assert_eq!(number(&trial.rows, "SELECT walk FROM progressive_backfill_state").await, 1);
+    Oracle::of("acme/slow").check(&trial).await;
+    trial.finish().await;
+}

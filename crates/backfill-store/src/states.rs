@@ -32,6 +32,7 @@ macro_rules! state_query {
                  s.last_processed_cursor, \
                  s.last_processed_pr_number::bigint AS last_processed_pr_number, s.back_to, \
                  s.last_processed_at, s.chunk_size::bigint AS chunk_size, \
+                 s.chunk_size_asked::bigint AS chunk_size_asked, \
                  s.quick_pages::bigint AS quick_pages, \
                  s.chunks_completed::bigint AS chunks_completed, \
                  s.period_chunks::bigint AS period_chunks, s.points_used, \
@@ -121,6 +122,7 @@ fn state(row: &PgRow) -> Result<BackfillState, Error> {
         back_to: get_at_opt(row, "back_to")?,
         last_progress_at: get_at_opt(row, "last_processed_at")?,
         chunk_size: get(row, "chunk_size")?,
+        size_asked: get(row, "chunk_size_asked")?,
         quick_pages: get(row, "quick_pages")?,
         chunks_completed: get(row, "chunks_completed")?,
         recent_failures: get(row, "recent_failures")?,

@@ -37,8 +37,8 @@ pub struct BeginWalk<'a> {
     pub seen_walk: Option<i64>,
     /// Page size to start with, in pull requests.
     pub chunk_size: i64,
-    /// That size was asked for, so it wins over what an earlier walk has learned.
-    pub is_size_asked: bool,
+    /// The size that the manifest asks for; it wins over what an earlier walk has learned.
+    pub size_asked: Option<i64>,
     /// Merged into `metadata`, such as `type` and `triggered_from`.
     pub metadata: BTreeMap<String, String>,
 }
@@ -120,7 +120,7 @@ async fn upsert_state(
         .bind(begin.handled_restart_requested_at)
         .bind(serde_json::json!(begin.metadata))
         .bind(begin.chunk_size)
-        .bind(begin.is_size_asked);
+        .bind(begin.size_asked);
     get(&tx.fetch_one(query).await?, "id")
 }
 
@@ -128,10 +128,10 @@ const UPSERT_STATE: &str = "-- begin_walk\n\
     INSERT INTO progressive_backfill_state AS s (repository_id, total_prs, walk_fingerprint, \
         window_since, window_until, max_pull_requests, parts, object_uid, object_namespace, \
         object_name, handled_requested_at, handled_restart_requested_at, metadata, stored_prs, \
-        chunk_size, lease_epoch) \
+        chunk_size, chunk_size_asked, lease_epoch) \
     SELECT $1, $2::bigint, $3, $4, $5, $6::bigint, $7, $8, $9, $10, $11, $12, $13, \
         (SELECT count(*) FROM pull_requests p \
-          WHERE p.repository_id = $1 AND p.deleted_at IS NULL), $14::bigint, 1 \
+          WHERE p.repository_id = $1 AND p.deleted_at IS NULL), $14::bigint, $15::bigint, 1 \
     ON CONFLICT (repository_id) DO UPDATE SET \
         total_prs = excluded.total_prs, processed_prs = 0, last_processed_cursor = NULL, \
         last_processed_pr_number = NULL, last_processed_at = NULL, back_to = NULL, \
@@ -142,8 +142,8 @@ const UPSERT_STATE: &str = "-- begin_walk\n\
         window_since = excluded.window_since, window_until = excluded.window_until, \
         max_pull_requests = excluded.max_pull_requests, parts = excluded.parts, \
         catch_up_cursor = NULL, stored_prs = excluded.stored_prs, chunks_completed = 0, \
-        chunk_size = CASE WHEN $15 THEN excluded.chunk_size \
-            ELSE COALESCE(s.chunk_size, excluded.chunk_size) END, \
+        chunk_size = CASE WHEN $15 IS NULL THEN COALESCE(s.chunk_size, excluded.chunk_size) \
+            ELSE excluded.chunk_size END, chunk_size_asked = excluded.chunk_size_asked, \
         quick_pages = 0, period_chunks = 0, points_used = 0, object_uid = excluded.object_uid, \
         object_namespace = excluded.object_namespace, object_name = excluded.object_name, \
         handled_requested_at = COALESCE(excluded.handled_requested_at, s.handled_requested_at), \

@@ -43,6 +43,7 @@ fn state() -> BackfillState {
         back_to: None,
         last_progress_at: None,
         chunk_size: None,
+        size_asked: None,
         quick_pages: 0,
         chunks_completed: 2,
         recent_failures: 0,

@@ -104,6 +104,8 @@ pub struct BackfillState {
     pub last_progress_at: Option<Timestamp>,
     /// Learned page size; `None` before the first chunk.
     pub chunk_size: Option<i64>,
+    /// `chunk.size` of the manifest as it was last heeded.
+    pub size_asked: Option<i64>,
     /// Good, quick pages in a row at this size (growth rule 3.2).
     pub quick_pages: i64,
     /// Chunks committed in this walk.

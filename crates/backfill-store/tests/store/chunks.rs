@@ -106,3 +106,22 @@ async fn a_chunk_that_was_given_up_leaves_a_smaller_size() {
     let late = store.set_chunk_size(&acquired.lease, 1).await;
     assert!(matches!(late, Err(Error::Fenced)), "{late:?}");
 }
+
+#[tokio::test]
+async fn a_size_that_is_asked_for_anew_wins_over_the_learned_one_once() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let (acquired, claim) = claimed(&store).await;
+    store.fail_chunk(&acquired.lease, &claim, "for the test").await.unwrap();
+    let now = async || store.find_state(UID, HOST, "acme/api").await.unwrap().unwrap();
+    let learned = now().await.chunk_size;
+    store.heed_chunk_size(&acquired.lease, Some(9)).await.unwrap();
+    assert_eq!((now().await.chunk_size, now().await.size_asked), (Some(9), Some(9)));
+    // No longer asked for: what was there stays.
+    store.heed_chunk_size(&acquired.lease, None).await.unwrap();
+    assert_eq!((now().await.chunk_size, now().await.size_asked), (Some(9), None));
+    assert!(learned != Some(9));
+    store.acquire(acquired.lease.state_id, UID).await.unwrap();
+    let late = store.heed_chunk_size(&acquired.lease, Some(2)).await;
+    assert!(matches!(late, Err(Error::Fenced)), "{late:?}");
+}

@@ -191,7 +191,7 @@ pub fn walk<'a>(
         take_over_from: None,
         seen_walk: None,
         chunk_size: 25,
-        is_size_asked: false,
+        size_asked: None,
         metadata: BTreeMap::new(),
     }
 }

@@ -172,7 +172,7 @@ async fn bounds_annotations_and_metadata_are_kept() {
 
     begin.handled_restart_requested_at = None;
     begin.metadata.clear();
-    (begin.chunk_size, begin.is_size_asked) = (7, true);
+    (begin.chunk_size, begin.size_asked) = (7, Some(7));
     let again = store.begin_walk(&begin).await.unwrap();
     assert_eq!(again.chunk_size, Some(7), "a size that was asked for wins");
     assert_eq!(again.handled_restart_requested_at.as_deref(), Some("t1"));
