@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::error::Error;
 use crate::parents::{Ids, Parents};
 use crate::reviews;
-use crate::rows::{at, column};
+use crate::rows::{ROWS_PER_STATEMENT, at, column};
 use crate::transaction::Tx;
 
 /// Both kinds of comments as one row.
@@ -44,7 +44,10 @@ pub(crate) async fn replace(
         }
     }
     let rows: Vec<Row<'_>> = by_key.into_values().collect();
-    let mut written = upsert(tx, parents, &rows).await?;
+    let mut written = 0;
+    for some in rows.chunks(ROWS_PER_STATEMENT) {
+        written += upsert(tx, parents, some).await?;
+    }
     for (part, kind) in kinds {
         let whole: Vec<_> = pull_requests
             .iter()
@@ -102,9 +105,6 @@ fn on_line(number: i64, comment: &ReviewComment) -> Row<'_> {
 }
 
 async fn upsert(tx: &mut Tx, parents: &Parents, rows: &[Row<'_>]) -> Result<i64, Error> {
-    if rows.is_empty() {
-        return Ok(0);
-    }
     let reviews = reviews_of(tx, parents, rows).await?;
     let query = tx
         .query(UPSERT)

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::parents::{Ids, Parents};
-use crate::rows::{at, column};
+use crate::rows::{ROWS_PER_STATEMENT, at, column};
 use crate::transaction::Tx;
 
 /// Stores the reviews of those pull requests that were read with them, and buries the reviews
@@ -29,7 +29,10 @@ pub(crate) async fn replace(
         }
     }
     let rows: Vec<(i64, &Review)> = by_id.into_values().collect();
-    let written = upsert(tx, parents, &rows).await?;
+    let mut written = 0;
+    for some in rows.chunks(ROWS_PER_STATEMENT) {
+        written += upsert(tx, parents, some).await?;
+    }
     let query = tx
         .query(BURY)
         .bind(column(&whole, |it| parents.pull_requests.of(it.number.get())))
@@ -55,9 +58,6 @@ pub(crate) async fn ids(
 }
 
 async fn upsert(tx: &mut Tx, parents: &Parents, rows: &[(i64, &Review)]) -> Result<i64, Error> {
-    if rows.is_empty() {
-        return Ok(0);
-    }
     let query = tx
         .query(UPSERT)
         .bind(parents.repository_id)

@@ -56,13 +56,16 @@ impl Tx {
     /// From here on rows are found by key alone. A chunk looks up some hundred rows in tables
     /// that may hold millions and were filled a moment ago: without fresh statistics the planner
     /// takes them for empty, reads them whole for each chunk, and a walk costs the square of its
-    /// length. For the same reason parents are looked up by subqueries instead of joins.
+    /// length. For the same reason parents are looked up by subqueries instead of joins. Before
+    /// Postgres 18 a method that is off counts as very costly, which would have every such
+    /// statement compiled: JIT is off too.
     pub(crate) async fn look_up_by_key(&mut self) -> Result<(), Error> {
         let query = self.query(
             "-- look_up_by_key\n\
              SELECT pg_catalog.set_config('enable_seqscan', 'off', true), \
              pg_catalog.set_config('enable_hashjoin', 'off', true), \
              pg_catalog.set_config('enable_mergejoin', 'off', true), \
+             pg_catalog.set_config('jit', 'off', true), \
              pg_catalog.set_config('work_mem', '16MB', true)",
         );
         self.execute(query).await.map(|_| ())
