@@ -80,16 +80,19 @@ async fn every_manifest_that_people_are_shown_is_taken() {
     };
     let mut shown = blocks("yaml");
     shown.retain(|(_, text)| is_ours(text));
-    for entry in std::fs::read_dir(root().join("examples")).unwrap() {
-        let path = entry.unwrap().path();
+    let examples = ["examples", "examples/github"].map(|dir| root().join(dir).read_dir().unwrap());
+    for path in examples.into_iter().flatten().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            continue;
+        }
         shown.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
     }
-    assert!(shown.len() >= 8, "{} manifests", shown.len());
+    assert!(shown.len() >= 10, "{} manifests", shown.len());
     let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
     let path = file.path().display().to_string();
     for (source, text) in shown {
         std::fs::write(file.path(), &text).unwrap();
-        let args = ["-n", &namespace, "create", "--dry-run=server", "--validate=strict", "-f"];
+        let args = ["-n", &namespace, "apply", "--dry-run=server", "--validate=strict", "-f"];
         let taken = cluster.kubectl(&[&args[..], &[&path]].concat()).unwrap();
         let message = String::from_utf8_lossy(&taken.stderr).into_owned();
         assert!(taken.status.success(), "{source}: {message}\n{text}");

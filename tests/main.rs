@@ -8,6 +8,7 @@ mod checks;
 mod crash;
 mod credentials;
 mod documents;
+mod examples;
 mod faults;
 mod gitops;
 mod limits;
