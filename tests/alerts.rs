@@ -3,6 +3,7 @@
 //!
 //! Must not judge thresholds: what they come to is in the scenarios of `deploy/alerts/tests`.
 
+mod commands;
 mod dashboards;
 mod live;
 mod promql;
