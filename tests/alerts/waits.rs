@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{ALERTS, files, promtool};
-use crate::support::secrecy::metrics;
+use crate::support::secrecy::{metric, metrics};
 use crate::support::{Setup, Trial, World};
 
 /// The series of a scrape, each kept as it is for two hours. Instants count from now.
@@ -59,6 +59,12 @@ fn assert_paged(scrape: &str, expected: &[(&str, &[(&str, &str)])], namespace: &
     promtool(&["test", "rules"], &[file.path().to_owned()]);
 }
 
+/// When the object `api` says that it goes on.
+async fn next_attempt(trial: &Trial) -> Option<f64> {
+    let labels = format!("{{name=\"api\",namespace=\"{}\"}}", trial.namespace);
+    metric(trial, &format!("backfill_object_next_attempt_timestamp_seconds{labels}")).await
+}
+
 #[tokio::test]
 async fn a_wait_for_the_limit_calls_nobody_and_what_stalls_does_within_a_quarter_of_an_hour() {
     let mut setup = Setup::from(World::of("acme/api", 36))
@@ -72,6 +78,7 @@ async fn a_wait_for_the_limit_calls_nobody_and_what_stalls_does_within_a_quarter
     trial.apply("lost", lost).await;
     trial.until_reason("api", "RateLimited").await;
     trial.stalled("lost", "CredentialsNotFound").await;
+    assert!(next_attempt(&trial).await.is_some());
     let called: &[(&str, &str)] = &[("BackfillTerminal", "lost")];
     let expected = [("9m", &[][..]), ("15m", called), ("1h", called)];
     assert_paged(&metrics(&trial).await, &expected, &trial.namespace);
@@ -85,6 +92,8 @@ async fn attempts_that_fail_are_no_wait() {
     let chunk = json!({"size": 3, "minSize": 3, "maxSize": 3});
     trial.apply("api", json!({"repository": "acme/api", "chunk": chunk})).await;
     trial.until_reason("api", "GitHubUnavailable").await;
+    // Each failure has its pause; shown as a wait, it would be renewed for ever and call nobody.
+    assert_eq!(next_attempt(&trial).await, None);
     let called: &[(&str, &str)] = &[("BackfillStalled", "api")];
     let expected = [("9m", &[][..]), ("15m", called), ("1h", called)];
     assert_paged(&metrics(&trial).await, &expected, &trial.namespace);
