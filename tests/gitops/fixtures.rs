@@ -80,7 +80,7 @@ async fn hold_now(trial: &Trial, name: &str) {
 
 #[tokio::test]
 async fn each_row_of_the_status_contract_is_as_the_operator_writes_it() {
-    let names = ["walking", "started", "complete", "edited", "deleting"];
+    let names = ["walking", "started", "planned", "complete", "edited", "deleting"];
     let worlds = names.map(|name| World::of(&format!("acme/{name}"), 3));
     let setup = Setup { worlds: worlds.to_vec(), ..Setup::default() };
     let ground = Ground::new(Cluster::shared().await.unwrap(), &setup).await;
@@ -98,8 +98,8 @@ async fn each_row_of_the_status_contract_is_as_the_operator_writes_it() {
     trial.apply("started", paused("started", "Started")).await;
     let no_credentials = json!({"repository": "acme/stalled", "credentialsRef": null});
     trial.apply("stalled", no_credentials).await;
-    trial.apply("planned", json!({"repository": "acme/complete", "dryRun": true})).await;
-    trial.apply("suspended", json!({"repository": "acme/complete", "suspend": true})).await;
+    trial.apply("planned", json!({"repository": "acme/planned", "dryRun": true})).await;
+    trial.apply("suspended", json!({"repository": "acme/suspended", "suspend": true})).await;
     for name in ["complete", "edited", "deleting"] {
         trial.apply(name, spec(name)).await;
         trial.succeeded(name).await;

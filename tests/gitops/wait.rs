@@ -90,11 +90,11 @@ impl Drop for Waiting {
 
 #[tokio::test]
 async fn a_wait_ends_when_all_have_succeeded_and_not_before() {
-    let both = World::of("acme/one", 3).and(&World::of("acme/two", 3));
-    let trial = Trial::start(both).await;
+    let worlds = ["acme/one", "acme/two", "acme/price"].map(|name| World::of(name, 3)).to_vec();
+    let trial = Trial::start(Setup { worlds, ..Setup::default() }).await;
     trial.apply("one", json!({"repository": "acme/one"})).await;
     trial.apply("two", json!({"repository": "acme/two", "suspend": true})).await;
-    trial.apply("price", json!({"repository": "acme/one", "dryRun": true})).await;
+    trial.apply("price", json!({"repository": "acme/price", "dryRun": true})).await;
     let mut all = Waiting::start(trial.cluster, &trial.namespace, &[]).await;
     let mut named = Waiting::start(trial.cluster, &trial.namespace, &["one", "price"]).await;
     assert_eq!(named.code().await, 0, "{}", named.output());
