@@ -73,5 +73,13 @@ pub fn tied(program: &Path) -> anyhow::Result<Command> {
     let mut command = Command::new(crate::clone::binary("testbed")?);
     command.arg("child").arg(format!("--parent={}", std::process::id()));
     command.arg("--death-signal=SIGINT").arg("--").arg(program);
+    // What the cargo that runs us says of our crate is no variable of the tool's: a cargo would
+    // build ring, and all that needs it, anew whenever another crate or a person asks for it.
+    let ours = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+    for (name, _) in std::env::vars_os() {
+        if ours.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
     Ok(command)
 }
