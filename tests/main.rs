@@ -11,6 +11,7 @@ mod documents;
 mod examples;
 mod faults;
 mod gitops;
+mod image;
 mod limits;
 mod outage;
 mod owners;

@@ -1,6 +1,8 @@
 //! What stands around an operator before it starts, for tests that let it start late, behind
 //! proxies, or on a cluster that they disturb. Must not know what the operator makes of it.
 
+use std::path::Path;
+
 use kube::{Api, Client};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -84,6 +86,12 @@ impl Ground {
     /// Starts the operator and waits until it is ready.
     pub async fn start(self) -> Trial {
         let operator = Operator::start(&self.options).await.unwrap();
+        self.with(operator)
+    }
+
+    /// The same with another program.
+    pub async fn start_from(self, program: &Path) -> Trial {
+        let operator = Operator::start_from(program, &self.options).await.unwrap();
         self.with(operator)
     }
 

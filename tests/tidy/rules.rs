@@ -45,17 +45,19 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("crates/backfill-github/", &["backfill_api", "backfill_engine"]),
     ("crates/backfill-store/", &["backfill_api", "backfill_engine"]),
     ("crates/github-standin/", &[]),
-    ("crates/testbed/", &["backfill_api"]),
+    ("crates/image/", &[]),
+    ("crates/testbed/", &["backfill_api", "image"]),
     ("src/", &["backfill_api", "backfill_engine", "backfill_github", "backfill_store"]),
 ];
 
 /// All of ours.
-const OURS: [&str; 6] = [
+const OURS: [&str; 7] = [
     "backfill_api",
     "backfill_engine",
     "backfill_github",
     "backfill_store",
     "github_standin",
+    "image",
     "testbed",
 ];
 

@@ -17,6 +17,7 @@ pub fn test() -> anyhow::Result<()> {
     assets::judges()?;
     assets::promtool()?;
     cargo(&["build", "--workspace", "--bins"])?;
+    image::build_binary(&clone::root()?)?;
     // The tests wait for servers more than they work: four at a time keep two cores busy.
     cargo(&["test", "--workspace", "--", "--test-threads=4"])
 }

@@ -32,6 +32,8 @@ enum Command {
     Test,
     /// Formatting, lints and the house rules.
     Check,
+    /// The operator's container image, by an engine or as an archive.
+    Image,
     /// Writes the generated files anew.
     Generate,
     /// Ends one part and starts it again: postgres, kube-apiserver, etcd.
@@ -84,6 +86,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Bench => block_on(testbed::bench::bench()),
         Command::Test => gates::test(),
         Command::Check => gates::check(),
+        Command::Image => image::make(&testbed::clone::root()?),
         Command::Generate => gates::generate(),
         Command::Restart { name, signal } => block_on(up::restart(&name, signal.as_deref())),
     }

@@ -1,0 +1,20 @@
+# Built by `make image`, or by docker, podman or buildah alone. Where there is no engine, `make
+# image` writes the same image by itself: docs/adr/0011-an-image-without-an-engine.md.
+FROM docker.io/library/rust:1.95.0-slim-bookworm AS build
+# The toolchain of the base image, without the lints that rust-toolchain.toml asks for.
+ENV RUSTUP_TOOLCHAIN=1.95.0
+WORKDIR /src
+COPY . .
+RUN cargo run --locked --quiet --package image -- /image
+
+FROM scratch
+ARG REVISION=""
+LABEL org.opencontainers.image.title="backfill-operator" \
+      org.opencontainers.image.description="Captures the pull-request history of GitHub repositories into Postgres" \
+      org.opencontainers.image.source="https://github.com/contributor-info/backfill-operator" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.revision="$REVISION"
+COPY --from=build /image/ /
+USER 65532:65532
+ENTRYPOINT ["/backfill-operator"]
