@@ -2,7 +2,7 @@
 # command line reach it through the environment.
 TESTBED = cargo run -q -p testbed --
 
-.PHONY: help up operator down demo test check generate image bench restart-postgres restart-apiserver
+.PHONY: help up operator down demo test check generate image bench e2e restart-postgres restart-apiserver
 
 help:
 	@echo 'make demo      a backfill from beginning to proof [KEEP=1] [GITHUB_TOKEN=… REPOSITORY=owner/name]'
@@ -16,9 +16,10 @@ help:
 	@echo 'make generate  writes the generated files anew'
 	@echo 'make image     the operator as a container image [IMAGE=name:tag] [ENGINE=docker|podman|buildah|none]'
 	@echo '               [CHECK=1] compares two builds of the last commit instead'
+	@echo 'make e2e       the chart and the image on a real node, as root; about ten minutes the first time'
 	@echo 'make bench     what 1,000 and 10,000 pull requests take, beside a plain loop'
 
-up operator down demo test check generate image bench:
+up operator down demo test check generate image bench e2e:
 	@$(TESTBED) $@
 
 restart-postgres:

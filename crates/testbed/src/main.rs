@@ -28,6 +28,11 @@ enum Command {
     Demo(DemoArgs),
     /// What 1,000 and 10,000 pull requests take, beside a plain loop.
     Bench,
+    /// The chart and the image on a real node, from installing to removing.
+    E2e,
+    /// The part of it inside namespaces of its own (internal).
+    #[command(hide = true)]
+    E2eInside(testbed::e2e::InsideArgs),
     /// Builds everything and runs all tests.
     Test,
     /// Formatting, lints and the house rules.
@@ -84,6 +89,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Down => block_on(up::down()),
         Command::Demo(args) => block_on(demo(&args)),
         Command::Bench => block_on(testbed::bench::bench()),
+        Command::E2e => testbed::e2e::e2e(),
+        Command::E2eInside(args) => block_on(testbed::e2e::inside(&args)),
         Command::Test => gates::test(),
         Command::Check => gates::check(),
         Command::Image => image::make(&testbed::clone::root()?),

@@ -63,7 +63,8 @@ fn built(names: &[&'static str]) -> anyhow::Result<PathBuf> {
         .context("no control plane; KUBEBUILDER_ASSETS can name a directory that has one already")
 }
 
-fn program(name: &'static str, release: &str) -> anyhow::Result<GoProgram> {
+/// How one of Kubernetes' programs is built, or etcd.
+pub(super) fn program(name: &'static str, release: &str) -> anyhow::Result<GoProgram> {
     Ok(if name == "etcd" {
         let package = "go.etcd.io/etcd/server/v3".to_owned();
         GoProgram { name, package, ldflags: "-s -w".to_owned(), tags: "" }

@@ -48,8 +48,9 @@ pub fn built(module: &str, programs: &[GoProgram], announced: &str) -> anyhow::R
     std::fs::create_dir_all(&dir)?;
     let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
     let names = names.join(", ");
+    let oldest = pinned(module, "go")?;
     let go = clone::on_path("go").with_context(|| {
-        format!("no Go compiler on PATH to build {names} with: install Go 1.26 or newer")
+        format!("no Go compiler on PATH to build {names} with: install Go {oldest} or newer")
     })?;
     eprintln!("building {names} once, into {}: {announced}", dir.display());
     for program in missing {
@@ -58,7 +59,7 @@ pub fn built(module: &str, programs: &[GoProgram], announced: &str) -> anyhow::R
     Ok(dir)
 }
 
-/// The version at which `tools/<module>` pins the Go module `path`.
+/// The version at which `tools/<module>` pins the Go module `path`; for `go` the oldest compiler.
 pub fn pinned(module: &str, path: &str) -> anyhow::Result<String> {
     let file = clone::root()?.join("tools").join(module).join("go.mod");
     let text = std::fs::read_to_string(&file)?;
@@ -150,6 +151,8 @@ mod tests {
         assert_eq!(version_of(go_mod, "k8s.io/kubernetes").as_deref(), Some("v1.36.3"));
         assert_eq!(version_of(go_mod, "a.b/c").as_deref(), Some("v2.0.0"));
         assert_eq!(version_of(go_mod, "k8s.io/kube"), None);
+        // The oldest compiler stands there in the same form.
+        assert_eq!(version_of("module m\n\ngo 1.26.3\n", "go").as_deref(), Some("1.26.3"));
     }
 
     #[test]

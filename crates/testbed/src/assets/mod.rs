@@ -6,6 +6,7 @@ mod controlplane;
 mod go_build;
 mod helm;
 mod judges;
+mod node;
 mod postgres;
 mod promtool;
 
@@ -17,6 +18,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 pub use helm::helm;
 pub use judges::{judge, judges};
+pub use node::{NodeAssets, node};
 pub use promtool::promtool;
 
 /// Oldest Kubernetes release whose programs are taken from the machine: the oldest one

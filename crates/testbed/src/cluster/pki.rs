@@ -12,6 +12,9 @@ use rcgen::{
 /// First address of the range that cluster addresses come from.
 const KUBERNETES_ADDRESS: &str = "10.96.0.1";
 
+/// Cluster address of the stand-in where it is a pod; `github.crt` is its certificate.
+pub const GITHUB_ADDRESS: &str = "10.96.100.1";
+
 /// Files of the PKI, below one directory.
 #[derive(Debug, Clone)]
 pub struct Pki {
@@ -45,10 +48,15 @@ impl Pki {
         for (file, user, group) in [
             ("admin", "admin", Some("system:masters")),
             ("controllers", "system:kube-controller-manager", None),
+            ("scheduler", "system:kube-scheduler", None),
+            ("proxy", "system:kube-proxy", None),
+            ("node", "system:node:node", Some("system:nodes")),
         ] {
             let params = named(user, group, &[])?;
             self.leaf(file, params, ExtendedKeyUsagePurpose::ClientAuth, &issuer)?;
         }
+        let server = named(GITHUB_ADDRESS, None, &[GITHUB_ADDRESS])?;
+        self.leaf("github", server, ExtendedKeyUsagePurpose::ServerAuth, &issuer)?;
         let tokens = KeyPair::generate()?;
         self.write("tokens.key", &tokens.serialize_pem())?;
         self.write("tokens.pub", &tokens.public_key_pem())

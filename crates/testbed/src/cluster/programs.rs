@@ -39,6 +39,20 @@ pub struct Choices {
     pub apiserver_flags: Vec<String>,
 }
 
+impl Choices {
+    /// The API server also listens at this address of the machine, and pods find it there.
+    #[must_use]
+    pub fn reached_at(mut self, address: &str) -> Self {
+        self.apiserver_flags.extend([
+            "--bind-address=0.0.0.0".to_owned(),
+            format!("--advertise-address={address}"),
+            // Names of nodes are known to nobody.
+            "--kubelet-preferred-address-types=InternalIP".to_owned(),
+        ]);
+        self
+    }
+}
+
 /// A program that comes back when it ends, with its log in the run directory.
 pub fn program(dir: &RunDir, name: &str, path: &Path, args: Vec<String>) -> Program {
     Program {
@@ -95,6 +109,9 @@ pub fn apiserver(dir: &RunDir, assets: &Assets, ports: Ports, choices: &Choices)
         file("service-account-signing-key-file", "tokens.key"),
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         "--allow-privileged=true".to_owned(),
+        // For `kubectl logs` and `exec`, where there is a node.
+        file("kubelet-client-certificate", "admin.crt"),
+        file("kubelet-client-key", "admin.key"),
         "--profiling=false".to_owned(),
         format!("--cert-dir={}", dir.join("pki").display()),
         format!("--audit-policy-file={}", dir.join("audit-policy.yaml").display()),

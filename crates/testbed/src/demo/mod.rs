@@ -4,6 +4,8 @@
 mod progress;
 mod proof;
 
+pub use proof::asked_for;
+
 use anyhow::{Context, bail};
 
 use crate::clone;

@@ -25,7 +25,7 @@ const ROWS: &str = "-- demo_rows
 const TABLES: [&str; 4] = ["pull_requests", "reviews", "review_comments", "comments"];
 
 /// Counts in the order of [`TABLES`].
-type Counts = [i64; 4];
+pub type Counts = [i64; 4];
 
 /// Compares with the stand-in's own world. Errors where the two differ.
 pub async fn against_standin(session: &Session) -> anyhow::Result<()> {
@@ -75,7 +75,7 @@ fn repository(object: &DynamicObject) -> anyhow::Result<String> {
 }
 
 /// What a spec asks for, counted in the stand-in's dump of its world.
-async fn asked_for(github: &str, repository: &str, spec: &Value) -> anyhow::Result<Counts> {
+pub async fn asked_for(github: &str, repository: &str, spec: &Value) -> anyhow::Result<Counts> {
     let url = format!("{github}/_standin/world?repository={repository}");
     let dump = crate::http().get(url).timeout(standin::PAGE_LIMIT).send().await?;
     let dump = dump.error_for_status()?.text().await?;
