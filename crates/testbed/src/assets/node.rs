@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::{bail, ensure};
 
 use super::go_build::{self, GoProgram};
 use crate::clone;
@@ -18,16 +18,15 @@ const CONTAINERD: [&str; 3] = ["containerd", "containerd-shim-runc-v2", "ctr"];
 /// Our own: what holds a pod open, and TLS in front of the stand-in.
 const OURS: [&str; 2] = ["pause", "front"];
 /// Of the machine: a program, the Debian package that has it.
-const PACKAGES: [(&str, &str); 5] = [
+const PACKAGES: [(&str, &str); 4] = [
     ("/usr/sbin/runc", "runc"),
     ("/usr/sbin/nft", "nftables"),
     ("/sbin/ip", "iproute2"),
-    ("/usr/bin/unshare", "util-linux"),
     ("/usr/lib/cni/ptp", "containernetworking-plugins"),
 ];
 
 /// Where each part is.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug)]
 pub struct NodeAssets {
     /// The directory of kubelet, kube-proxy and kube-scheduler.
     pub kubernetes: PathBuf,
@@ -68,11 +67,7 @@ pub fn node() -> anyhow::Result<NodeAssets> {
 
 /// Installs the packages that are missing, where that is possible without asking anybody.
 fn packages() -> anyhow::Result<()> {
-    let missing: Vec<&str> = PACKAGES
-        .iter()
-        .filter(|(program, _)| !Path::new(program).exists())
-        .map(|(_, package)| *package)
-        .collect();
+    let missing = missing();
     if missing.is_empty() {
         return Ok(());
     }
@@ -83,11 +78,11 @@ fn packages() -> anyhow::Result<()> {
     eprintln!("installing {}", missing.join(", "));
     let run = |args: &[&str]| -> anyhow::Result<bool> {
         let mut command = Command::new(&apt);
-        command.args(args).args(&missing[..if args[0] == "install" { missing.len() } else { 0 }]);
-        let output = command.env("DEBIAN_FRONTEND", "noninteractive").output()?;
-        Ok(output.status.success())
+        command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+        Ok(command.output()?.status.success())
     };
-    let install = ["install", "--yes", "--quiet", "--no-install-recommends"];
+    let install = [&["install", "--yes", "--quiet", "--no-install-recommends"], &missing[..]];
+    let install = install.concat();
     // The list of packages may be old or absent: it is fetched only if the first try says so.
     if !run(&install)? {
         run(&["update", "--quiet"])?;
@@ -95,10 +90,13 @@ fn packages() -> anyhow::Result<()> {
             bail!("apt-get could not install {}", missing.join(", "));
         }
     }
-    let absent = PACKAGES.iter().find(|(program, _)| !Path::new(program).exists());
-    absent
-        .map_or(Ok(()), |(program, package)| {
-            Err(anyhow::anyhow!("the package {package} is installed but brought no {program}"))
-        })
-        .context("a node's programs")
+    let absent = self::missing();
+    ensure!(absent.is_empty(), "{} installed, but not its program", absent.join(", "));
+    Ok(())
+}
+
+/// The packages whose program is not there.
+fn missing() -> Vec<&'static str> {
+    let missing = PACKAGES.iter().filter(|(program, _)| !Path::new(program).exists());
+    missing.map(|(_, package)| *package).collect()
 }

@@ -20,6 +20,8 @@ use crate::node::Node;
 /// The release's namespace.
 const SYSTEM: &str = "backfill-system";
 const RELEASE: &str = "backfill-operator";
+/// Its pods.
+const PODS: &str = "--selector=app.kubernetes.io/name=backfill-operator";
 /// Where the backfill is.
 const TEAM: &str = "default";
 /// Of one step; the whole takes about a minute.
@@ -36,8 +38,7 @@ pub async fn tell(node: &Node, steps: &Steps) -> anyhow::Result<()> {
         eprintln!("{}", look(&["get", "pods,jobs,rbf", "--all-namespaces", "--output", "wide"]));
         eprintln!("{}", look(&["get", "rbf", "--all-namespaces", "--output", "yaml"]));
         eprintln!("{}", look(&["get", "events", "--all-namespaces"]));
-        let selector = "--selector=app.kubernetes.io/name=backfill-operator";
-        eprintln!("{}", look(&["logs", "--namespace", SYSTEM, selector, "--tail=20"]));
+        eprintln!("{}", look(&["logs", "--namespace", SYSTEM, PODS, "--tail=20"]));
         for name in ["postgres", "github"] {
             let selector = format!("--selector=app={name}");
             eprintln!("{}", look(&["logs", "--namespace", NAMESPACE, &selector, "--tail=20"]));
@@ -61,11 +62,7 @@ async fn events(node: &Node, steps: &Steps) -> anyhow::Result<()> {
     let second = progress(node, first).await?;
     steps.done(&format!("{second} with the new image: deleting its pod without a warning"));
 
-    let selector = "--selector=app.kubernetes.io/name=backfill-operator";
-    kubectl(
-        node,
-        &["delete", "pod", "--namespace", SYSTEM, selector, "--force", "--grace-period=0"],
-    )?;
+    kubectl(node, &["delete", "pod", "--namespace", SYSTEM, PODS, "--force", "--grace-period=0"])?;
     let third = progress(node, second).await?;
     steps.done(&format!("{third} with another pod: rolling back"));
 
@@ -166,7 +163,6 @@ fn pods_ready(node: &Node) -> anyhow::Result<i64> {
 
 fn running_image(node: &Node) -> anyhow::Result<String> {
     let path = "jsonpath={.items[*].spec.containers[0].image}";
-    let selector = "--selector=app.kubernetes.io/name=backfill-operator";
     kubectl(
         node,
         &[
@@ -174,7 +170,7 @@ fn running_image(node: &Node) -> anyhow::Result<String> {
             "pods",
             "--namespace",
             SYSTEM,
-            selector,
+            PODS,
             "--output",
             path,
             "--field-selector=status.phase=Running",
