@@ -119,6 +119,8 @@ async fn keep(run: &Run<'_>, lease: &Lease) -> Stop {
                 // While the database is away nobody else can take the lease either; what is in
                 // flight fails by its own query, and the epoch guards every commit.
                 if fault.reason == Reason::Fenced || last.elapsed() > CHUNK_TIMEOUT {
+                    let (reason, message) = (fault.reason.as_str(), fault.message.as_str());
+                    tracing::warn!(reason, message, "lease lost, the chunk under way is left");
                     return stop_of(fault, false);
                 }
             }

@@ -21,7 +21,7 @@ const ANSWERS: [&str; 15] = [
     "null-node",
     "rate-limit-old",
     "rate-limit-new",
-    "secondary:1",
+    "secondary:3",
     "html",
     "huge:70000000",
 ];

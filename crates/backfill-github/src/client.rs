@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::governor::{Clearance, Governor, Identities};
 
 /// A connection that breaks before the first byte of an answer, and so fast, never got to
-/// running the query: such a request is sent once more. Later breaks are a sign of its size.
+/// running the query: it is sent once more if it still may. Later breaks are a sign of its size.
 const QUICK_BREAK: Duration = Duration::from_secs(1);
 /// How often a query waits for response seconds before it goes out all the same.
 const MOST_WAITS: usize = 3;
@@ -149,7 +149,8 @@ impl Client {
             "operationName": query.operation, "query": query.text, "variables": query.variables,
         });
         let (started, before) = (Instant::now(), spent.points);
-        let response = self.post(&authorization, &body.to_string(), started, spent).await;
+        let cleared = || governor.preflight(query.points, query.floor).ok() == Some(Clearance::Go);
+        let response = self.post(&authorization, &body.to_string(), cleared, spent).await;
         let result = match response {
             Ok(response) => self.receive(response, started, &governor, &query, spent).await,
             Err(error @ Error::Unreachable(_)) => Err(error),
@@ -173,13 +174,11 @@ impl Client {
 
     async fn await_clearance(&self, governor: &Governor, query: &Query<'_>) -> Result<(), Error> {
         for _ in 0..MOST_WAITS {
-            match governor.preflight(query.points, query.floor)? {
-                Clearance::Go => return Ok(()),
-                Clearance::Wait(until) => {
-                    let wait = until.duration_since((self.shared.config.clock)());
-                    tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
-                }
-            }
+            let Clearance::Wait(until) = governor.preflight(query.points, query.floor)? else {
+                return Ok(());
+            };
+            let wait = until.duration_since((self.shared.config.clock)());
+            tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
         }
         governor.preflight(query.points, query.floor).map(|_| ())
     }
@@ -188,9 +187,10 @@ impl Client {
         &self,
         authorization: &HeaderValue,
         body: &str,
-        started: Instant,
+        cleared: impl Fn() -> bool,
         spent: &mut Spent,
     ) -> Result<Response, Error> {
+        let started = Instant::now();
         let mut send = || {
             spent.requests += 1;
             self.shared
@@ -204,7 +204,9 @@ impl Client {
         let first = send().await;
         let quick = started.elapsed() < QUICK_BREAK;
         let response = match first {
-            Err(error) if !error.is_timeout() && (error.is_connect() || quick) => send().await,
+            Err(error) if !error.is_timeout() && (error.is_connect() || quick) && cleared() => {
+                send().await
+            }
             other => other,
         };
         response.map_err(|error| transport_error(error, started.elapsed()))
@@ -219,11 +221,10 @@ impl Client {
         spent: &mut Spent,
     ) -> Result<Answer, Error> {
         let status = response.status().as_u16();
-        let headers = LimitHeaders::read(response.headers(), (self.shared.config.clock)());
+        let arrived = (self.shared.config.clock)();
+        let headers = LimitHeaders::read(response.headers(), arrived, started.elapsed());
         let request_id = request_id(response.headers());
-        if let Some(told) = headers.rate_limit {
-            governor.observe(told);
-        }
+        headers.rate_limit.into_iter().for_each(|told| governor.observe(told));
         let body = self.read_body(response, started).await;
         let elapsed = started.elapsed();
         let opened = body.and_then(|body| {
@@ -293,6 +294,6 @@ fn settle(refusal: Refusal, governor: &Governor, headers: &LimitHeaders) -> Erro
 }
 
 fn request_id(headers: &HeaderMap) -> String {
-    let id = headers.get("x-github-request-id").and_then(|id| id.to_str().ok());
-    id.unwrap_or_default().to_owned()
+    let id = headers.get("x-github-request-id");
+    id.and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned()
 }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use backfill_api::Reason;
+use backfill_engine::budget::BudgetSnapshot;
 use backfill_github::{Client, Config, Error, GitHub, OnAnswer};
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -154,6 +155,26 @@ async fn a_body_that_ends_early_is_no_answer() {
     let (client, _seen) = server(vec![whole_but_cut]).await;
     let error = resolve(&client).await.unwrap_err();
     assert!(matches!(error, Error::Truncated { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_no_leave_to_go_on_after_a_limit() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let client = GitHub::new(config(url)).unwrap().client(SecretString::from(TOKEN));
+    let governor = client.governor();
+    let limited_meanwhile = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut [0; 1]).await.unwrap();
+        let hold_until = clock().checked_add(jiff::SignedDuration::from_secs(60)).ok();
+        governor.restore(&BudgetSnapshot { hold_until, ..BudgetSnapshot::default() });
+        drop(stream);
+        let again = tokio::time::timeout(Duration::from_secs(1), listener.accept()).await;
+        assert!(again.is_err(), "sent once more in spite of the hold");
+    };
+    let (answer, ()) = tokio::join!(resolve(&client), limited_meanwhile);
+    assert!(matches!(answer.unwrap_err(), Error::Interrupted { .. }));
 }
 
 #[tokio::test]

@@ -46,6 +46,8 @@ impl Window {
             return Some(Self::begin(told, now));
         };
         match (known.told.reset_at, told.reset_at) {
+            // Nothing is sent before an exhausted window ends, so this answer is an older one.
+            (Some(_), Some(_)) if known.told.remaining == 0 && told.remaining > 0 => Some(known),
             (Some(old), Some(new)) if new.as_second() > old.as_second() + SAME_WINDOW_SECONDS => {
                 Some(Self::begin(told, now))
             }
@@ -73,7 +75,7 @@ impl Window {
     /// The window has not ended. After it, nothing is known and so nothing is waited for: the
     /// next answer tells.
     pub(super) fn is_open(&self, now: Timestamp) -> bool {
-        now < self.ends_at
+        now < self.resumes_at()
     }
 
     pub(super) fn told(&self) -> RateLimit {

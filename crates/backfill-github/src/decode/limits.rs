@@ -3,12 +3,14 @@
 //! Instants are turned into ours: GitHub's `Date` header tells how far the clocks are apart.
 //! Must not know what is done about a limit.
 
+use std::time::Duration;
+
 use backfill_engine::budget::RateLimit;
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 
-/// A difference smaller than this is the rounding of `Date` to whole seconds and the way there.
-const SKEW_TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
+/// `Date` carries whole seconds, so it may have been written up to this much later than it says.
+const DATE_ROUNDING: SignedDuration = SignedDuration::from_secs(1);
 
 /// The headers that the client reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,21 +21,19 @@ pub(crate) struct LimitHeaders {
     pub(crate) remaining: Option<i64>,
     /// `Retry-After`, from now on.
     pub(crate) retry_after: Option<SignedDuration>,
-    /// How far GitHub's clock is ahead of ours.
+    /// How far GitHub's clock is at least ahead of ours; zero while nothing proves that it is
+    /// wrong. Taken for the difference, it makes instants later by what the answer took.
     pub(crate) skew: SignedDuration,
     /// `X-GitHub-SSO` wants a person to sign on.
     pub(crate) sso_required: bool,
 }
 
 impl LimitHeaders {
-    /// Reads them; `now` is the instant the headers arrived, by our clock.
-    pub(crate) fn read(headers: &HeaderMap, now: Timestamp) -> Self {
+    /// Reads them; they arrived at this instant of our clock, so long after the request was sent.
+    pub(crate) fn read(headers: &HeaderMap, arrived: Timestamp, took: Duration) -> Self {
         let number = |name| text(headers, name).and_then(|text| text.trim().parse::<i64>().ok());
         let count = |name| number(name).filter(|count| *count >= 0);
-        let skew = date(headers).map_or(SignedDuration::ZERO, |date| {
-            let difference = date.duration_since(now);
-            if difference.abs() <= SKEW_TOLERANCE { SignedDuration::ZERO } else { difference }
-        });
+        let skew = date(headers).map_or(SignedDuration::ZERO, |date| skew(date, arrived, took));
         let reset_at = count("x-ratelimit-reset")
             .and_then(|second| Timestamp::from_second(second).ok())
             .map(|at| to_our_clock(at, skew));
@@ -47,6 +47,16 @@ impl LimitHeaders {
             text(headers, "x-github-sso").is_some_and(|text| text.starts_with("required"));
         Self { rate_limit, remaining, retry_after, skew, sso_required }
     }
+}
+
+/// GitHub wrote `date` after the request was sent and before the answer arrived. A clock that may
+/// be right by that is right: an answer that took long must not move the reset it tells.
+fn skew(date: Timestamp, arrived: Timestamp, took: Duration) -> SignedDuration {
+    let at_least = date.duration_since(arrived);
+    let took = SignedDuration::try_from(took).unwrap_or(SignedDuration::MAX);
+    let at_most = at_least.saturating_add(took).saturating_add(DATE_ROUNDING);
+    let may_be_right = at_least <= SignedDuration::ZERO && at_most >= SignedDuration::ZERO;
+    if may_be_right { SignedDuration::ZERO } else { at_least }
 }
 
 /// An instant of GitHub's clock by ours.
@@ -87,6 +97,7 @@ mod tests {
                 ("date", "Fri, 20 Nov 2026 10:00:00 GMT"),
             ]),
             now,
+            Duration::ZERO,
         );
         let told = read.rate_limit.unwrap();
         assert_eq!((told.limit, told.remaining), (5000, 4990));
@@ -104,9 +115,28 @@ mod tests {
                 ("date", "Fri, 20 Nov 2026 10:00:00 GMT"),
             ]),
             at("2026-11-20T10:05:00Z"),
+            Duration::ZERO,
         );
         let expected = Timestamp::from_second(1_795_172_400 + 300).unwrap();
         assert_eq!(read.rate_limit.unwrap().reset_at, Some(expected));
+    }
+
+    #[test]
+    fn an_answer_that_takes_long_does_not_move_the_reset() {
+        for (date, arrived, took, expected) in [
+            // Right clocks, however long the way there or back.
+            ("10:00:00", "10:00:00.3", 100, 0),
+            ("10:00:00", "10:00:00.3", 20_000, 0),
+            ("10:00:00", "10:00:31", 30_100, 0),
+            // Wrong ones: the reset is never earlier than GitHub's own, later by the way back.
+            ("10:00:05", "10:00:01", 1_000, 4_000),
+            ("10:00:00", "10:00:04", 1_000, -4_000),
+            ("10:00:00", "10:00:01.2", 100, -1_200),
+        ] {
+            let on = |time| at(&format!("2026-11-20T{time}Z"));
+            let found = skew(on(date), on(arrived), Duration::from_millis(took));
+            assert_eq!(found.as_millis(), expected, "{date} at {arrived} after {took} ms");
+        }
     }
 
     #[test]
@@ -122,11 +152,12 @@ mod tests {
                     ("x-github-sso", rubbish),
                 ]),
                 at("2026-11-20T10:05:00Z"),
+                Duration::ZERO,
             );
             assert_eq!(read, LimitHeaders::default(), "{rubbish:?}");
         }
         assert_eq!(
-            LimitHeaders::read(&HeaderMap::new(), at("2026-11-20T10:05:00Z")),
+            LimitHeaders::read(&HeaderMap::new(), Timestamp::UNIX_EPOCH, Duration::MAX),
             LimitHeaders::default()
         );
     }
@@ -140,6 +171,7 @@ mod tests {
                 ("x-ratelimit-reset", "999999999999999"),
             ]),
             at("2026-11-20T10:05:00Z"),
+            Duration::ZERO,
         );
         assert_eq!(read.rate_limit.unwrap().reset_at, None);
     }

@@ -53,6 +53,18 @@ fn the_smallest_remaining_of_a_window_counts() {
 }
 
 #[test]
+fn an_exhausted_window_stays_so_until_it_ends() {
+    let mut budget = with(0, 1_000);
+    // Answers that were under way; by a clock that jumped, one looks like the next window's.
+    budget.observe(told(40, 1_000), at(1));
+    budget.observe(told(40, 1_030), at(1));
+    assert_eq!(remaining(&budget, 1), Some(0));
+    assert_eq!(seconds_to_wait(budget.check(1, 0, at(1)), 1), 1_000);
+    budget.observe(told(0, 1_030), at(1));
+    assert_eq!(seconds_to_wait(budget.check(1, 0, at(1)), 1), 1_030, "it ends later");
+}
+
+#[test]
 fn odd_answers_do_no_harm() {
     let mut budget = with(4_000, 1_000);
     budget.observe(RateLimit { limit: 0, remaining: 0, reset_at: None }, at(1));
@@ -68,10 +80,11 @@ fn odd_answers_do_no_harm() {
 fn after_its_reset_a_window_is_full_and_nobody_waits() {
     let mut budget = with(0, 100);
     assert_eq!(seconds_to_wait(budget.check(1, 500, at(99)), 99), 2);
-    assert_eq!(budget.check(1, 500, at(100)), Place::Now);
-    assert_eq!(budget.place(FLOW, 1, 500, 10, at(100)), Place::Now);
+    assert_eq!(seconds_to_wait(budget.check(1, 500, at(100)), 100), 1, "who asks later, too");
+    assert_eq!(budget.check(1, 500, at(101)), Place::Now);
+    assert_eq!(budget.place(FLOW, 1, 500, 10, at(101)), Place::Now);
     let full = RateLimit { limit: 5_000, remaining: 5_000, reset_at: None };
-    assert_eq!(budget.rate_limit(at(100)), Some(full));
+    assert_eq!(budget.rate_limit(at(101)), Some(full));
     assert_eq!(with(0, -5).check(1, 500, at(0)), Place::Now, "told, but past already");
 }
 
@@ -82,12 +95,12 @@ fn waits_for_points_are_bounded() {
     assert_eq!(seconds_to_wait(budget.check(1, 0, at(0)), 0), 65 * 60 + 1);
     budget.observe(told(0, 315_000_000), at(600));
     assert_eq!(seconds_to_wait(budget.check(1, 0, at(600)), 600), 55 * 60 + 1);
-    assert_eq!(budget.check(1, 0, at(65 * 60)), Place::Now);
+    assert_eq!(budget.check(1, 0, at(65 * 60 + 1)), Place::Now);
     // Without a reset: a minute.
     let mut budget = Budget::default();
     budget.observe(RateLimit { limit: 5_000, remaining: 0, reset_at: None }, at(0));
     assert_eq!(seconds_to_wait(budget.check(1, 0, at(0)), 0), 61);
-    assert_eq!(budget.check(1, 0, at(60)), Place::Now);
+    assert_eq!(budget.check(1, 0, at(61)), Place::Now);
     // The reset comes later: the window keeps what is left.
     budget.observe(RateLimit { limit: 5_000, remaining: 0, reset_at: None }, at(100));
     budget.observe(told(10, 1_000), at(101));

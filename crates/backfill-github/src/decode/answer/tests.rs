@@ -22,7 +22,7 @@ fn refusal_with(status: u16, headers: &[(&'static str, &str)], body: &str) -> Re
         .iter()
         .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
         .collect();
-    let headers = LimitHeaders::read(&headers, Timestamp::UNIX_EPOCH);
+    let headers = LimitHeaders::read(&headers, Timestamp::UNIX_EPOCH, Duration::ZERO);
     let elapsed = Duration::from_secs(10);
     match open(body, &Answered { status, headers: &headers, elapsed }) {
         Err(refusal) => refusal,
