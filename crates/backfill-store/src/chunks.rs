@@ -66,37 +66,31 @@ impl Store {
     /// Makes the next chunk as large as the manifest now asks, or leaves the size where the
     /// manifest no longer names one. [`Error::Fenced`] when another holds the lease.
     pub async fn heed_chunk_size(&self, lease: &Lease, asked: Option<i64>) -> Result<(), Error> {
-        let mut tx = self.begin().await?;
-        let query = tx
-            .query(
-                "-- heed_chunk_size\n\
-                 UPDATE progressive_backfill_state \
-                 SET chunk_size = COALESCE($3::bigint, chunk_size), chunk_size_asked = $3::bigint, \
-                     quick_pages = 0, updated_at = now() \
-                 WHERE id = $1 AND lease_epoch = $2",
-            )
-            .bind(lease.state_id)
-            .bind(lease.epoch.get())
-            .bind(asked);
-        match tx.execute(query).await? {
-            1 => tx.commit().await,
-            _ => Err(Error::Fenced),
-        }
+        let text = "-- heed_chunk_size\n\
+            UPDATE progressive_backfill_state \
+            SET chunk_size = COALESCE($3::bigint, chunk_size), chunk_size_asked = $3::bigint, \
+                quick_pages = 0, updated_at = now() \
+            WHERE id = $1 AND lease_epoch = $2";
+        self.change_chunk_size(lease, text, asked).await
     }
 
     /// Keeps another page size for the next chunk. [`Error::Fenced`] when another holds the lease.
     pub async fn set_chunk_size(&self, lease: &Lease, size: i64) -> Result<(), Error> {
+        let text = "-- set_chunk_size\n\
+            UPDATE progressive_backfill_state \
+            SET chunk_size = $3::bigint, quick_pages = 0, updated_at = now() \
+            WHERE id = $1 AND lease_epoch = $2";
+        self.change_chunk_size(lease, text, Some(size)).await
+    }
+
+    async fn change_chunk_size(
+        &self,
+        lease: &Lease,
+        text: &'static str,
+        size: Option<i64>,
+    ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
-        let query = tx
-            .query(
-                "-- set_chunk_size\n\
-                 UPDATE progressive_backfill_state \
-                 SET chunk_size = $3::bigint, quick_pages = 0, updated_at = now() \
-                 WHERE id = $1 AND lease_epoch = $2",
-            )
-            .bind(lease.state_id)
-            .bind(lease.epoch.get())
-            .bind(size);
+        let query = tx.query(text).bind(lease.state_id).bind(lease.epoch.get()).bind(size);
         match tx.execute(query).await? {
             1 => tx.commit().await,
             _ => Err(Error::Fenced),

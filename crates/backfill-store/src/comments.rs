@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use crate::error::Error;
 use crate::parents::{Ids, Parents};
 use crate::reviews;
-use crate::rows::{ROWS_PER_STATEMENT, at, column};
-use crate::transaction::Tx;
+use crate::rows::{at, column};
+use crate::transaction::{Query, Tx};
 
 /// Both kinds of comments as one row.
 #[derive(Default)]
@@ -44,10 +44,9 @@ pub(crate) async fn replace(
         }
     }
     let rows: Vec<Row<'_>> = by_key.into_values().collect();
-    let mut written = 0;
-    for some in rows.chunks(ROWS_PER_STATEMENT) {
-        written += upsert(tx, parents, some).await?;
-    }
+    let reviews = reviews_of(tx, parents, &rows).await?;
+    let upsert = |tx: &Tx, some: &[Row<'_>]| upsert(tx, parents, &reviews, some);
+    let mut written = tx.execute_for(&rows, upsert).await?;
     for (part, kind) in kinds {
         let whole: Vec<_> = pull_requests
             .iter()
@@ -104,10 +103,8 @@ fn on_line(number: i64, comment: &ReviewComment) -> Row<'_> {
     }
 }
 
-async fn upsert(tx: &mut Tx, parents: &Parents, rows: &[Row<'_>]) -> Result<i64, Error> {
-    let reviews = reviews_of(tx, parents, rows).await?;
-    let query = tx
-        .query(UPSERT)
+fn upsert(tx: &Tx, parents: &Parents, reviews: &Ids, rows: &[Row<'_>]) -> Query {
+    tx.query(UPSERT)
         .bind(parents.repository_id)
         .bind(column(rows, |row| parents.pull_requests.of(row.number)))
         .bind(column(rows, |row| row.kind))
@@ -130,8 +127,7 @@ async fn upsert(tx: &mut Tx, parents: &Parents, rows: &[Row<'_>]) -> Result<i64,
         .bind(column(rows, |row| row.line.and_then(|line| line.line)))
         .bind(column(rows, |row| row.line.and_then(|line| line.side.as_deref())))
         .bind(column(rows, |row| row.line.and_then(|line| line.diff_hunk.as_deref())))
-        .bind(column(rows, |row| row.line.and_then(|line| line.commit_id.as_deref())));
-    tx.execute(query).await
+        .bind(column(rows, |row| row.line.and_then(|line| line.commit_id.as_deref())))
 }
 
 fn review_of(row: &Row<'_>) -> Option<i64> {

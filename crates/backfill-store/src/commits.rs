@@ -7,7 +7,7 @@ use backfill_engine::model::{Commit, Part, PullRequest};
 use crate::error::Error;
 use crate::parents::Parents;
 use crate::rows::{at, column};
-use crate::transaction::Tx;
+use crate::transaction::{Query, Tx};
 
 /// Stores the commits of those pull requests that were read with them, and buries those that a
 /// force-push took away. Returns how many rows were really written.
@@ -29,22 +29,24 @@ pub(crate) async fn replace(
     }
     let rows: Vec<(i64, &Commit)> =
         by_key.into_iter().map(|((number, _), row)| (number, row)).collect();
-    let query = tx
-        .query(UPSERT)
-        .bind(column(&rows, |(number, _)| parents.pull_requests.of(*number)))
-        .bind(column(&rows, |(_, row)| row.oid.as_str()))
-        .bind(column(&rows, |(_, row)| row.message.as_str()))
-        .bind(column(&rows, |(_, row)| row.authored_at.map(at)))
-        .bind(column(&rows, |(_, row)| {
-            row.author.as_ref().and_then(|actor| parents.accounts.of(actor.github_id))
-        }));
-    let written = tx.execute(query).await?;
+    let written = tx.execute_for(&rows, |tx, some| upsert(tx, parents, some)).await?;
     let query = tx
         .query(BURY)
         .bind(column(&whole, |it| parents.pull_requests.of(it.number.get())))
         .bind(column(&rows, |(number, _)| parents.pull_requests.of(*number)))
         .bind(column(&rows, |(_, row)| row.oid.as_str()));
     Ok(written + tx.execute(query).await?)
+}
+
+fn upsert(tx: &Tx, parents: &Parents, rows: &[(i64, &Commit)]) -> Query {
+    tx.query(UPSERT)
+        .bind(column(rows, |(number, _)| parents.pull_requests.of(*number)))
+        .bind(column(rows, |(_, row)| row.oid.as_str()))
+        .bind(column(rows, |(_, row)| row.message.as_str()))
+        .bind(column(rows, |(_, row)| row.authored_at.map(at)))
+        .bind(column(rows, |(_, row)| {
+            row.author.as_ref().and_then(|actor| parents.accounts.of(actor.github_id))
+        }))
 }
 
 const UPSERT: &str = "-- upsert_pull_request_commits\n\

@@ -7,7 +7,7 @@ use backfill_engine::model::{ChangedFile, Part, PullRequest};
 use crate::error::Error;
 use crate::parents::Parents;
 use crate::rows::column;
-use crate::transaction::Tx;
+use crate::transaction::{Query, Tx};
 
 /// Stores the files of those pull requests that were read with them, and buries those that are no
 /// longer changed. Returns how many rows were really written.
@@ -29,20 +29,22 @@ pub(crate) async fn replace(
     }
     let rows: Vec<(i64, &ChangedFile)> =
         by_key.into_iter().map(|((number, _), row)| (number, row)).collect();
-    let query = tx
-        .query(UPSERT)
-        .bind(column(&rows, |(number, _)| parents.pull_requests.of(*number)))
-        .bind(column(&rows, |(_, row)| row.path.as_str()))
-        .bind(column(&rows, |(_, row)| row.additions))
-        .bind(column(&rows, |(_, row)| row.deletions))
-        .bind(column(&rows, |(_, row)| row.change_type.as_str()));
-    let written = tx.execute(query).await?;
+    let written = tx.execute_for(&rows, |tx, some| upsert(tx, parents, some)).await?;
     let query = tx
         .query(BURY)
         .bind(column(&whole, |it| parents.pull_requests.of(it.number.get())))
         .bind(column(&rows, |(number, _)| parents.pull_requests.of(*number)))
         .bind(column(&rows, |(_, row)| row.path.as_str()));
     Ok(written + tx.execute(query).await?)
+}
+
+fn upsert(tx: &Tx, parents: &Parents, rows: &[(i64, &ChangedFile)]) -> Query {
+    tx.query(UPSERT)
+        .bind(column(rows, |(number, _)| parents.pull_requests.of(*number)))
+        .bind(column(rows, |(_, row)| row.path.as_str()))
+        .bind(column(rows, |(_, row)| row.additions))
+        .bind(column(rows, |(_, row)| row.deletions))
+        .bind(column(rows, |(_, row)| row.change_type.as_str()))
 }
 
 const UPSERT: &str = "-- upsert_pull_request_files\n\

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::parents::{Ids, Parents};
-use crate::rows::{ROWS_PER_STATEMENT, at, column};
-use crate::transaction::Tx;
+use crate::rows::{at, column};
+use crate::transaction::{Query, Tx};
 
 /// Stores the reviews of those pull requests that were read with them, and buries the reviews
 /// that are no longer there. Returns how many rows were really written.
@@ -29,10 +29,7 @@ pub(crate) async fn replace(
         }
     }
     let rows: Vec<(i64, &Review)> = by_id.into_values().collect();
-    let mut written = 0;
-    for some in rows.chunks(ROWS_PER_STATEMENT) {
-        written += upsert(tx, parents, some).await?;
-    }
+    let written = tx.execute_for(&rows, |tx, some| upsert(tx, parents, some)).await?;
     let query = tx
         .query(BURY)
         .bind(column(&whole, |it| parents.pull_requests.of(it.number.get())))
@@ -57,9 +54,8 @@ pub(crate) async fn ids(
     Ids::from_rows(&tx.fetch_all(query).await?)
 }
 
-async fn upsert(tx: &mut Tx, parents: &Parents, rows: &[(i64, &Review)]) -> Result<i64, Error> {
-    let query = tx
-        .query(UPSERT)
+fn upsert(tx: &Tx, parents: &Parents, rows: &[(i64, &Review)]) -> Query {
+    tx.query(UPSERT)
         .bind(parents.repository_id)
         .bind(column(rows, |(number, _)| parents.pull_requests.of(*number)))
         .bind(column(rows, |(_, row)| row.github_id))
@@ -71,8 +67,7 @@ async fn upsert(tx: &mut Tx, parents: &Parents, rows: &[(i64, &Review)]) -> Resu
         .bind(column(rows, |(_, row)| row.submitted_at.map(at)))
         .bind(column(rows, |(_, row)| row.updated_at.map(at)))
         .bind(column(rows, |(_, row)| row.commit_id.as_deref()))
-        .bind(column(rows, |(_, row)| row.html_url.as_deref()));
-    tx.execute(query).await
+        .bind(column(rows, |(_, row)| row.html_url.as_deref()))
 }
 
 const UPSERT: &str = "-- upsert_reviews\n\

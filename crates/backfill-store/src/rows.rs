@@ -10,10 +10,6 @@ use sqlx::{Decode, Row, Type};
 
 use crate::error::Error;
 
-/// Rows that one statement carries at most. Its columns are copied into one message, so this
-/// bounds a chunk's memory where a pull request has thousands of comments.
-pub(crate) const ROWS_PER_STATEMENT: usize = 500;
-
 /// A timestamp as the driver takes it.
 pub(crate) type At = jiff_sqlx::Timestamp;
 

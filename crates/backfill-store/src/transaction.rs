@@ -7,6 +7,10 @@ use sqlx::postgres::{PgArguments, PgPool, PgRow, Postgres};
 
 use crate::error::Error;
 
+/// Rows that one statement carries at most. Its columns are copied into one message, so this
+/// bounds a chunk's memory where a pull request has thousands of comments.
+const ROWS_PER_STATEMENT: usize = 500;
+
 /// A statement with its arguments.
 pub(crate) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
 
@@ -91,6 +95,20 @@ impl Tx {
         let outcome = query.execute(&mut *self.inner).await.map_err(Error::from_driver)?;
         i64::try_from(outcome.rows_affected())
             .map_err(|_| Error::Inconsistent("a statement touched too many rows".to_owned()))
+    }
+
+    /// One statement for each some hundred of `rows`; how many rows they touched together.
+    pub(crate) async fn execute_for<R: Sync>(
+        &mut self,
+        rows: &[R],
+        statement: impl Fn(&Self, &[R]) -> Query + Send,
+    ) -> Result<i64, Error> {
+        let mut touched = 0;
+        for some in rows.chunks(ROWS_PER_STATEMENT) {
+            let query = statement(self, some);
+            touched += self.execute(query).await?;
+        }
+        Ok(touched)
     }
 
     /// All rows.
