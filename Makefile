@@ -17,6 +17,7 @@ help:
 	@echo 'make image     the operator as a container image [IMAGE=name:tag] [ENGINE=docker|podman|buildah|none]'
 	@echo '               [CHECK=1] compares two builds of the last commit instead'
 	@echo 'make e2e       the chart and the image on a real node, as root; about ten minutes the first time'
+	@echo '               [E2E_CONTEXT=context E2E_LOAD="kind load image-archive"] [E2E_FROM=commit]'
 	@echo 'make bench     what 1,000 and 10,000 pull requests take, beside a plain loop'
 
 up operator down demo test check generate image bench e2e:

@@ -10,13 +10,19 @@ use crate::assets::{self, Assets};
 use crate::supervise::trampoline::tied;
 use crate::{chart, clone};
 
+/// Every binary of the workspace beside this one. All at once: another choice of packages would
+/// build what they share once more.
+pub fn build_binaries() -> anyhow::Result<()> {
+    cargo(&["build", "--workspace", "--bins"])
+}
+
 /// Builds every binary, then runs every test. Errors if one fails.
 pub fn test() -> anyhow::Result<()> {
     Assets::find()?;
     assets::helm()?;
     assets::judges()?;
     assets::promtool()?;
-    cargo(&["build", "--workspace", "--bins"])?;
+    build_binaries()?;
     image::build_binary(&clone::root()?)?;
     // The tests wait for servers more than they work: three at a time keep two cores busy, and four
     // have made some of them miss their time.

@@ -17,6 +17,7 @@ pub mod e2e;
 pub mod gates;
 pub mod node;
 pub mod operator;
+mod output;
 pub mod ports;
 pub mod postgres;
 pub mod proxy;

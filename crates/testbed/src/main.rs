@@ -89,7 +89,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Down => block_on(up::down()),
         Command::Demo(args) => block_on(demo(&args)),
         Command::Bench => block_on(testbed::bench::bench()),
-        Command::E2e => testbed::e2e::e2e(),
+        Command::E2e => block_on(testbed::e2e::e2e()),
         Command::E2eInside(args) => block_on(testbed::e2e::inside(&args)),
         Command::Test => gates::test(),
         Command::Check => gates::check(),

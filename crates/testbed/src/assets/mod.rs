@@ -18,7 +18,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 pub use helm::helm;
 pub use judges::{judge, judges};
-pub use node::{NodeAssets, node};
+pub use node::{NodeAssets, front, node};
 pub use promtool::promtool;
 
 /// Oldest Kubernetes release whose programs are taken from the machine: the oldest one

@@ -15,8 +15,9 @@ use crate::clone;
 const KUBERNETES: [&str; 3] = ["kubelet", "kube-proxy", "kube-scheduler"];
 /// Those of containerd.
 const CONTAINERD: [&str; 3] = ["containerd", "containerd-shim-runc-v2", "ctr"];
-/// Our own: what holds a pod open, and TLS in front of the stand-in.
-const OURS: [&str; 2] = ["pause", "front"];
+/// Our own: what holds a pod open, CoreDNS with what a node needs of it, and [`front`].
+const OURS: [&str; 3] = ["pause", "dns", FRONT];
+const FRONT: &str = "front";
 /// Of the machine: a program, the Debian package that has it.
 const PACKAGES: [(&str, &str); 4] = [
     ("/usr/sbin/runc", "runc"),
@@ -30,7 +31,7 @@ const PACKAGES: [(&str, &str); 4] = [
 pub struct NodeAssets {
     /// The directory of kubelet, kube-proxy and kube-scheduler.
     pub kubernetes: PathBuf,
-    /// The directory of containerd, its shim, `ctr`, `pause` and `front`.
+    /// The directory of containerd, its shim, `ctr`, `pause` and `dns`.
     pub containerd: PathBuf,
     /// The directory of the network plugins.
     pub cni: PathBuf,
@@ -52,17 +53,20 @@ pub fn node() -> anyhow::Result<NodeAssets> {
         ldflags: ldflags.clone(),
         tags: "no_btrfs,no_devmapper,no_zfs",
     };
-    let ours = |name: &'static str| GoProgram {
-        name,
-        package: format!("./{name}"),
-        ldflags: "-s -w".to_owned(),
-        tags: "",
-    };
     let programs: Vec<_> =
         CONTAINERD.into_iter().map(containerd).chain(OURS.into_iter().map(ours)).collect();
-    let announced = format!("containerd {release}, about 2 minutes on 2 cores");
+    let announced = format!("containerd {release} and CoreDNS, about 4 minutes on 2 cores");
     let containerd = go_build::built("node", &programs, &announced)?;
     Ok(NodeAssets { kubernetes, containerd, cni: PathBuf::from("/usr/lib/cni") })
+}
+
+/// What speaks TLS in front of the stand-in, where that is a pod.
+pub fn front() -> anyhow::Result<PathBuf> {
+    Ok(go_build::built("node", &[ours(FRONT)], "some seconds")?.join(FRONT))
+}
+
+fn ours(name: &'static str) -> GoProgram {
+    GoProgram { name, package: format!("./{name}"), ldflags: "-s -w".to_owned(), tags: "" }
 }
 
 /// Installs the packages that are missing, where that is possible without asking anybody.

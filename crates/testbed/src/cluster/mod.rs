@@ -8,7 +8,7 @@ pub mod programs;
 mod start;
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Output};
+use std::process::{Child, Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -16,6 +16,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 
 use crate::assets::Assets;
+use crate::output;
 use crate::postgres::{POSTGRES, Postgres};
 use crate::run_dir::RunDir;
 use crate::supervise::protocol::{Control, Request};
@@ -132,23 +133,20 @@ impl Cluster {
 
     /// Runs kubectl as an administrator.
     pub fn kubectl(&self, args: &[&str]) -> anyhow::Result<Output> {
-        std::process::Command::new(&self.description.assets.kubectl)
-            .args(args)
-            .env("KUBECONFIG", self.kubeconfig_path())
-            // In the home directory it would be that of an earlier cluster on the same port.
-            .env("KUBECACHEDIR", self.dir.join("kubectl-cache"))
-            .output()
-            .context("starting kubectl")
+        self.kubectl_command(args).output().context("starting kubectl")
     }
 
     /// Runs kubectl and returns what it prints. Errors with its message where it fails.
     pub fn kubectl_text(&self, args: &[&str]) -> anyhow::Result<String> {
-        let output = self.kubectl(args)?;
-        if !output.status.success() {
-            let message = String::from_utf8_lossy(&output.stderr);
-            bail!("kubectl {}: {}", args.join(" "), message.trim());
-        }
-        Ok(String::from_utf8(output.stdout)?)
+        output::text(&mut self.kubectl_command(args))
+    }
+
+    fn kubectl_command(&self, args: &[&str]) -> Command {
+        let mut kubectl = Command::new(&self.description.assets.kubectl);
+        kubectl.args(args).env("KUBECONFIG", self.kubeconfig_path());
+        // In the home directory it would be that of an earlier cluster on the same port.
+        kubectl.env("KUBECACHEDIR", self.dir.join("kubectl-cache"));
+        kubectl
     }
 
     /// Makes an empty database of its own for a test and returns its URL.

@@ -12,8 +12,9 @@ use rcgen::{
 /// First address of the range that cluster addresses come from.
 const KUBERNETES_ADDRESS: &str = "10.96.0.1";
 
-/// Cluster address of the stand-in where it is a pod; `github.crt` is its certificate.
-pub const GITHUB_ADDRESS: &str = "10.96.100.1";
+/// Name of the stand-in where it is a pod, of the Service `github` in the namespace `beside`;
+/// `github.crt` is its certificate.
+pub const GITHUB_NAME: &str = "github.beside.svc";
 
 /// Files of the PKI, below one directory.
 #[derive(Debug, Clone)]
@@ -55,7 +56,7 @@ impl Pki {
             let params = named(user, group, &[])?;
             self.leaf(file, params, ExtendedKeyUsagePurpose::ClientAuth, &issuer)?;
         }
-        let server = named(GITHUB_ADDRESS, None, &[GITHUB_ADDRESS])?;
+        let server = named(GITHUB_NAME, None, &[GITHUB_NAME])?;
         self.leaf("github", server, ExtendedKeyUsagePurpose::ServerAuth, &issuer)?;
         let tokens = KeyPair::generate()?;
         self.write("tokens.key", &tokens.serialize_pem())?;

@@ -4,7 +4,7 @@
 mod progress;
 mod proof;
 
-pub use proof::asked_for;
+pub use proof::counts_of;
 
 use anyhow::{Context, bail};
 

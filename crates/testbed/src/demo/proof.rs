@@ -75,10 +75,14 @@ fn repository(object: &DynamicObject) -> anyhow::Result<String> {
 }
 
 /// What a spec asks for, counted in the stand-in's dump of its world.
-pub async fn asked_for(github: &str, repository: &str, spec: &Value) -> anyhow::Result<Counts> {
+async fn asked_for(github: &str, repository: &str, spec: &Value) -> anyhow::Result<Counts> {
     let url = format!("{github}/_standin/world?repository={repository}");
     let dump = crate::http().get(url).timeout(standin::PAGE_LIMIT).send().await?;
-    let dump = dump.error_for_status()?.text().await?;
+    counts_of(&dump.error_for_status()?.text().await?, spec)
+}
+
+/// Rows per table that a backfill of `spec` asks for of a repository that the stand-in dumped.
+pub fn counts_of(dump: &str, spec: &Value) -> anyhow::Result<Counts> {
     let lines: Result<Vec<Value>, _> = dump.lines().map(serde_json::from_str).collect();
     selected(lines?, spec, Timestamp::now())
 }

@@ -1,7 +1,10 @@
 //! `make e2e`: the chart and the image on a real node, from installing to removing, while a
 //! backfill runs. Must not know how the operator works inside.
 
+mod existing;
 mod pods;
+mod reach;
+mod releases;
 mod story;
 
 use std::path::{Path, PathBuf};
@@ -9,12 +12,15 @@ use std::time::Instant;
 
 use anyhow::bail;
 
-use crate::assets::{self, Assets, NodeAssets};
+use crate::assets::{self, Assets};
+use crate::gates;
 use crate::node::{Node, images, sandbox};
-use crate::{clone, up};
+use existing::Existing;
+use reach::Reach;
 
-/// The operator's image under two names, so that an upgrade has one to go to.
-const IMAGES: [&str; 2] = ["backfill-operator:e2e-1", "backfill-operator:e2e-2"];
+/// Where a node's images are, one archive each. Below /var/tmp: layers of containers cannot lie
+/// in an overlay, as /tmp may be one.
+const ARCHIVES: &str = "/var/tmp";
 
 /// What the part inside the namespaces is told.
 #[derive(Debug, Clone, clap::Args)]
@@ -22,6 +28,12 @@ pub struct InsideArgs {
     /// A directory of its own, with the images in it.
     #[arg(long)]
     state: PathBuf,
+    /// The chart that is installed first.
+    #[arg(long)]
+    first: PathBuf,
+    /// The chart of the upgrade.
+    #[arg(long)]
+    second: PathBuf,
 }
 
 /// Prints what has happened, and when.
@@ -34,11 +46,20 @@ impl Steps {
     }
 }
 
-/// Builds everything, then runs the story on a node of its own. Where this machine cannot have
-/// one it errors, unless the variable `OPTIONAL` is set: then it says so and that is all.
-pub fn e2e() -> anyhow::Result<()> {
-    if let Some(reason) = sandbox::refusal() {
-        if std::env::var("OPTIONAL").is_ok_and(|value| !value.is_empty()) {
+/// Builds everything, then runs the story: in the cluster of the context `E2E_CONTEXT` where that
+/// is set, otherwise on a node of its own. `E2E_FROM` names the commit whose chart and image are
+/// upgraded from. Where this machine cannot have a node it errors, unless the variable
+/// `OPTIONAL` is set: then it says so and that is all.
+pub async fn e2e() -> anyhow::Result<()> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let state = tempfile::Builder::new().prefix("backfill-e2e-").tempdir_in(ARCHIVES)?;
+    let find =
+        |context: String| Existing::find(&context, variable("E2E_LOAD").as_deref(), state.path());
+    let existing = variable("E2E_CONTEXT").map(find).transpose()?;
+    if existing.is_none()
+        && let Some(reason) = sandbox::refusal()
+    {
+        if variable("OPTIONAL").is_some() {
             eprintln!("\n*** make e2e DID NOT RUN: this machine cannot have a node: {reason}\n");
             return Ok(());
         }
@@ -46,43 +67,59 @@ pub fn e2e() -> anyhow::Result<()> {
     }
     Assets::find()?;
     assets::helm()?;
-    let node = assets::node()?;
-    up::build_release()?;
+    let front = assets::front()?;
+    gates::build_binaries()?;
     let steps = Steps(Instant::now());
-    // Below /var/tmp: layers of containers cannot lie in an overlay, as /tmp may be one.
-    let state = tempfile::Builder::new().prefix("backfill-e2e-").tempdir_in("/var/tmp")?;
-    write_images(&node, state.path())?;
+    let releases = releases::build(variable("E2E_FROM").as_deref(), state.path())?;
+    pods::write_images(&front, state.path())?;
+    let Some(existing) = existing else {
+        write_node_images(state.path())?;
+        steps.done("the images are built");
+        let state = state.path().display().to_string();
+        let charts = releases.map(|release| release.chart.display().to_string());
+        let [first, second] = &charts;
+        return sandbox::run(&[
+            "e2e-inside",
+            "--state",
+            &state,
+            "--first",
+            first,
+            "--second",
+            second,
+        ]);
+    };
     steps.done("the images are built");
-    let state = state.path().display().to_string();
-    sandbox::run(&["e2e-inside", "--state", &state])
+    existing.tell(&releases, &steps).await
 }
 
 /// The story, inside the namespaces.
 pub async fn inside(args: &InsideArgs) -> anyhow::Result<()> {
     let steps = Steps(Instant::now());
     let node = Node::start(assets::node()?, &args.state).await?;
-    let mut archives: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(&args.state)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "tar") {
-            archives.push(path);
-        }
-    }
-    for archive in archives {
+    for archive in archives(&args.state)? {
         node.import(&archive)?;
     }
     node.join().await?;
     steps.done("the node is ready");
-    story::tell(&node, &steps).await
+    let releases = releases::named([args.first.clone(), args.second.clone()]);
+    story::tell(&Reach::own(&node.cluster), &releases, &steps).await
 }
 
-fn write_images(node: &NodeAssets, state: &Path) -> anyhow::Result<()> {
-    let root = clone::root()?;
-    for name in IMAGES {
-        let (_, tag) = name.rsplit_once(':').unwrap_or_default();
-        image::archive(&root, name, &state.join(format!("{tag}.tar")))?;
+/// The archives of a directory.
+fn archives(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries: Result<Vec<_>, _> = std::fs::read_dir(dir)?.collect();
+    let mut found: Vec<PathBuf> = entries?.into_iter().map(|entry| entry.path()).collect();
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "tar"));
+    Ok(found)
+}
+
+fn write_node_images(state: &Path) -> anyhow::Result<()> {
+    let built = assets::node()?.containerd;
+    for (image, name) in [(images::PAUSE, "pause"), (images::DNS, "dns")] {
+        let file = images::file(name, &built.join(name))?;
+        let entrypoint = format!("/{name}");
+        let archive = state.join(format!("{name}.tar"));
+        images::write(image, &[&entrypoint], &[], vec![file], &archive)?;
     }
-    let pause = images::file("pause", &node.containerd.join("pause"))?;
-    images::write(images::PAUSE, &["/pause"], &[], vec![pause], &state.join("pause.tar"))?;
-    pods::write_images(node, state)
+    Ok(())
 }

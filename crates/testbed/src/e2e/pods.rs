@@ -6,17 +6,14 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use crate::Cluster;
-use crate::assets::{Assets, NodeAssets};
-use crate::cluster::pki::{GITHUB_ADDRESS, Pki};
+use crate::assets::Assets;
+use crate::clone;
+use crate::cluster::pki::{GITHUB_NAME, Pki};
 use crate::node::images;
 use crate::standin::STANDIN;
-use crate::up::release_binary;
 
 /// Their namespace.
 pub const NAMESPACE: &str = "beside";
-/// Cluster address of Postgres.
-const POSTGRES_ADDRESS: &str = "10.96.100.2";
 const PASSWORD: &str = "only-for-this-run";
 const POSTGRES_IMAGE: &str = "docker.io/library/postgres:e2e";
 const STANDIN_IMAGE: &str = "docker.io/library/github-standin:e2e";
@@ -25,23 +22,34 @@ pub const PULL_REQUESTS: u32 = 3_000;
 /// The history's repository.
 pub const REPOSITORY: &str = "e2e/history";
 
-/// The connection URL, from pods and from the node.
+/// The connection URL, for pods.
 pub fn database_url() -> String {
-    format!("postgres://postgres:{PASSWORD}@{POSTGRES_ADDRESS}:5432/postgres?sslmode=disable")
+    connection(&format!("postgres.{NAMESPACE}.svc"))
+}
+
+fn connection(host: &str) -> String {
+    format!("postgres://postgres:{PASSWORD}@{host}:5432/postgres?sslmode=disable")
+}
+
+/// What prints the result of a statement inside the pod of Postgres.
+pub fn psql(statement: &str) -> anyhow::Result<[String; 4]> {
+    let psql = Assets::find()?.postgres_bin.join("psql").display().to_string();
+    Ok([psql, connection("127.0.0.1"), "-Atc".to_owned(), statement.to_owned()])
 }
 
 /// The stand-in's address for the operator.
 pub fn github_url() -> String {
-    format!("https://{GITHUB_ADDRESS}")
+    format!("https://{GITHUB_NAME}")
 }
 
-/// The stand-in without TLS, for the test itself.
-pub fn plain_github_url() -> String {
-    format!("http://{GITHUB_ADDRESS}:8080")
+/// Where the API server shows what the stand-in holds of the repository.
+pub fn world_path() -> String {
+    let proxy = format!("/api/v1/namespaces/{NAMESPACE}/services/github:8080/proxy");
+    format!("{proxy}/_standin/world?repository={REPOSITORY}")
 }
 
 /// Writes their images.
-pub fn write_images(node: &NodeAssets, state: &Path) -> anyhow::Result<()> {
+pub fn write_images(front: &Path, state: &Path) -> anyhow::Result<()> {
     let bin = Assets::find()?.postgres_bin;
     let installed = bin.parent().context("Postgres has no directory")?;
     let shell = Path::new("/bin/sh");
@@ -52,20 +60,16 @@ pub fn write_images(node: &NodeAssets, state: &Path) -> anyhow::Result<()> {
     };
     let paths = [installed, shell];
     images::write(POSTGRES_IMAGE, &[], &paths, vec![account], &state.join("postgres.tar"))?;
-    let binary = release_binary(STANDIN)?;
-    let files = vec![
-        images::file("front", &node.containerd.join("front"))?,
-        images::file(STANDIN, &binary)?,
-    ];
+    let binary = clone::binary(STANDIN)?;
+    let files = vec![images::file("front", front)?, images::file(STANDIN, &binary)?];
     // Named where it lies too, so that its libraries come along.
     images::write(STANDIN_IMAGE, &[], &[&binary], files, &state.join("github-standin.tar"))
 }
 
 /// The operator's account and everything that runs beside it.
-pub fn manifests(cluster: &Cluster) -> anyhow::Result<Value> {
-    let pki = Pki::at(&cluster.dir().join("pki"));
+pub fn manifests(pki: &Pki) -> anyhow::Result<Value> {
     let read = |name: &str| std::fs::read_to_string(pki.file(name));
-    let bin = cluster.assets().postgres_bin.display().to_string();
+    let bin = Assets::find()?.postgres_bin.display().to_string();
     let serve = format!(
         "[ -f /data/pg/PG_VERSION ] || {bin}/initdb -D /data/pg -U postgres --auth=scram-sha-256 \
          --pwfile=/secret/password --locale=C --encoding=UTF8 || exit 1; \
@@ -96,11 +100,11 @@ pub fn manifests(cluster: &Cluster) -> anyhow::Result<Value> {
             { "name": "data", "emptyDir": {} }, { "name": "tmp", "emptyDir": {} },
             { "name": "password", "secret": { "secretName": "password" } },
         ])),
-        exposed("postgres", POSTGRES_ADDRESS, &json!([{ "name": "sql", "port": 5432 }])),
+        exposed("postgres", &json!([{ "name": "sql", "port": 5432 }])),
         deployment("github", &[standin, front], &json!([
             { "name": "tls", "secret": { "secretName": "tls" } },
         ])),
-        exposed("github", GITHUB_ADDRESS, &json!([
+        exposed("github", &json!([
             { "name": "https", "port": 443, "targetPort": 8443 }, { "name": "http", "port": 8080 },
         ])),
     ]}))
@@ -114,10 +118,10 @@ fn secret(name: &str, text: &Value) -> Value {
     json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata(name), "stringData": text })
 }
 
-fn exposed(name: &str, address: &str, ports: &Value) -> Value {
+fn exposed(name: &str, ports: &Value) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Service", "metadata": metadata(name),
-        "spec": { "clusterIP": address, "selector": { "app": name }, "ports": ports },
+        "spec": { "selector": { "app": name }, "ports": ports },
     })
 }
 

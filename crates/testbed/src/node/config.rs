@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::images::PAUSE;
-use super::sandbox;
+use super::{dns, sandbox};
 use crate::assets::NodeAssets;
 use crate::cluster::pki::Pki;
 
@@ -89,6 +89,8 @@ fn kubelet(state: &Path, pki: &Pki, address: &str) -> Value {
         "oomScoreAdj": 0,
         "seccompDefault": true,
         "resolvConf": "",
+        "clusterDNS": [dns::ADDRESS],
+        "clusterDomain": dns::DOMAIN,
         "podLogsDir": below("pod-logs"),
         "volumePluginDir": below("kubelet-plugins"),
         "evictionHard": { "memory.available": "100Mi", "nodefs.available": "1%",

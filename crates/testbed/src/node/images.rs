@@ -11,6 +11,8 @@ use image::{File, Image};
 
 /// What holds a pod open; its only file is that program.
 pub const PAUSE: &str = "docker.io/library/pause:e2e";
+/// CoreDNS, alone as well.
+pub const DNS: &str = "docker.io/library/dns:e2e";
 
 /// Writes an image of these paths, each where it lies on this machine, with the libraries that
 /// its programs need, and of these further files.

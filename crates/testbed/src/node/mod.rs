@@ -2,6 +2,7 @@
 //! inside mount, network and process namespaces of its own. Must not know what its pods are.
 
 mod config;
+mod dns;
 pub mod images;
 pub mod sandbox;
 
@@ -14,6 +15,7 @@ use crate::assets::NodeAssets;
 use crate::cluster::kubeconfig::{self, Identity};
 use crate::cluster::pki::Pki;
 use crate::cluster::programs::program;
+use crate::output;
 use crate::run_dir::tail;
 use crate::until::until_ok;
 use crate::{Choices, Cluster};
@@ -47,14 +49,11 @@ impl Node {
 
     /// Takes an image in; pods that name it then start without a registry.
     pub fn import(&self, archive: &Path) -> anyhow::Result<()> {
-        let output = self.ctr().args(["images", "import", "--local"]).arg(archive).output()?;
-        if !output.status.success() {
-            bail!("{}: {}", archive.display(), String::from_utf8_lossy(&output.stderr).trim());
-        }
-        Ok(())
+        output::text(self.ctr().args(["images", "import", "--local"]).arg(archive)).map(drop)
     }
 
-    /// Starts the kubelet and what goes with it, once the image of [`images::PAUSE`] is there.
+    /// Starts the kubelet and what goes with it, then the cluster's DNS; once the images of
+    /// [`images::PAUSE`] and [`images::DNS`] are there.
     pub async fn join(&self) -> anyhow::Result<()> {
         let cluster = &self.cluster;
         let dir = cluster.dir();
@@ -94,7 +93,12 @@ impl Node {
             }
             Ok(())
         });
-        ready.await.with_context(|| format!("the kubelet says:\n{}", tail(&dir.log("kubelet"))))
+        ready.await.with_context(|| format!("the kubelet says:\n{}", tail(&dir.log("kubelet"))))?;
+        let manifest = dir.join("dns.json");
+        std::fs::write(&manifest, dns::manifests().to_string())?;
+        cluster.kubectl_text(&["apply", "--filename", &manifest.display().to_string()])?;
+        let wait = ["rollout", "status", "--namespace", "kube-system", "deployment/dns"];
+        cluster.kubectl_text(&wait).map(drop)
     }
 
     async fn start_containerd(&self) -> anyhow::Result<()> {
@@ -105,13 +109,8 @@ impl Node {
         let search = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.assets.containerd.display());
         containerd.env.insert("PATH".to_owned(), search);
         self.cluster.control().start(containerd).await?;
-        let answering = until_ok("containerd", async || {
-            let output = self.ctr().arg("version").output()?;
-            if !output.status.success() {
-                bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
-            }
-            Ok(())
-        });
+        let answering =
+            until_ok("containerd", async || output::text(self.ctr().arg("version")).map(drop));
         answering.await.with_context(|| tail(&dir.log("containerd")))
     }
 

@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use crate::{clone, output};
+
 /// Name of the control group that holds every pod.
 pub const CGROUP: &str = "backfill-e2e";
 /// Settings of the whole machine that a kubelet changes.
@@ -36,7 +38,8 @@ pub fn run(args: &[&str]) -> anyhow::Result<()> {
         .filter_map(|path| Some((path.clone(), std::fs::read_to_string(path).ok()?)))
         .collect();
     make_cgroups()?;
-    let status = unshare().arg(std::env::current_exe()?).args(args).status();
+    // By its name: a build of the whole workspace may have replaced the file that runs.
+    let status = unshare().arg(clone::binary("testbed")?).args(args).status();
     for (path, value) in before {
         std::fs::write(&path, value).with_context(|| format!("writing {}", path.display()))?;
     }
@@ -64,7 +67,7 @@ pub fn prepare(address: &str) -> anyhow::Result<()> {
     }
     for path in PRIVATE {
         std::fs::create_dir_all(path)?;
-        command("mount", &["-t", "tmpfs", "tmpfs", path])?;
+        output::text(Command::new("mount").args(["-t", "tmpfs", "tmpfs", path]))?;
     }
     let network = [
         "link set lo up".to_owned(),
@@ -76,18 +79,9 @@ pub fn prepare(address: &str) -> anyhow::Result<()> {
         "route add default dev node0".to_owned(),
     ];
     for step in network {
-        command("ip", &step.split(' ').collect::<Vec<_>>())?;
+        output::text(Command::new("ip").args(step.split(' ')))?;
     }
     std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").context("forwarding between pods")
-}
-
-fn command(program: &str, args: &[&str]) -> anyhow::Result<()> {
-    let output = Command::new(program).args(args).output().context(program.to_owned())?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{program} {}: {}", args.join(" "), said.trim());
-    }
-    Ok(())
 }
 
 /// The roots of all hierarchies: one with cgroup v2, one per controller with v1.
