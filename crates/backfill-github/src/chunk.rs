@@ -233,7 +233,8 @@ impl Client {
         let (text, variables) = compose(&wanted, inner.into());
         let points = follow_up_points(&wanted);
         let query = Query { operation: OPERATION, text: &text, variables, points, floor: 0 };
-        let pages: HashMap<String, Box<RawValue>> = self.send(query, spent).await?.read()?;
+        let answer = self.send(query, spent).await?;
+        let pages: HashMap<String, &RawValue> = answer.read()?;
         for (at, page) in request.iter().enumerate() {
             let alias = format!("c{at}");
             let found = pages.get(&alias).ok_or_else(|| Error::PartMissing {

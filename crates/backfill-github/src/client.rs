@@ -11,13 +11,12 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use reqwest::{Response, Url};
 use secrecy::SecretString;
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
+use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::auth::Token;
 use crate::config::{Config, Exchange};
-use crate::decode::answer::open;
+use crate::decode::answer::{Found, open};
 use crate::decode::envelope::rate_limit_of;
 use crate::decode::limits::{LimitHeaders, to_our_clock};
 use crate::decode::refusal::{Answered, Refusal};
@@ -93,13 +92,13 @@ pub(crate) struct Spent {
 
 /// A good answer.
 pub(crate) struct Answer {
-    found: Box<RawValue>,
+    found: Found,
     /// From the request to the last byte.
     pub(crate) seconds: f64,
 }
 
 impl Answer {
-    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(crate) fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
         serde_json::from_str(self.found.get()).map_err(|error| Error::Unreadable(error.into()))
     }
 }
@@ -228,12 +227,12 @@ impl Client {
         let body = self.read_body(response, started).await;
         let elapsed = started.elapsed();
         let opened = body.and_then(|body| {
-            let (text, removed) = sanitise(&body);
+            let (text, removed) = sanitise(body);
             spent.removed_characters += removed;
-            open(&text, &Answered { status, headers: &headers, elapsed })
+            open(text, &Answered { status, headers: &headers, elapsed })
                 .map_err(|refusal| settle(refusal, governor, &headers))
         });
-        let price = opened.as_ref().ok().and_then(|found| rate_limit_of(found));
+        let price = opened.as_ref().ok().and_then(|found| rate_limit_of(found.get()));
         let points = price.as_ref().map_or(query.points, |price| price.cost.into());
         spent.points += points;
         governor.charge(&self.flow, points, elapsed.as_secs_f64());

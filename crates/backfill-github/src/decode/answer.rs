@@ -2,14 +2,33 @@
 //!
 //! Must not know HTTP beyond the status, nor what was asked.
 
-use serde_json::value::RawValue;
+use std::ops::Range;
 
 use super::envelope::Envelope;
 use super::refusal::{Answered, Refusal, by_errors, by_message, by_status};
 use crate::error::Error;
 
+/// The data of an answer, where it lies in the answer's text.
+#[derive(Debug)]
+pub(crate) struct Found {
+    text: String,
+    place: Range<usize>,
+}
+
+impl Found {
+    /// Its JSON.
+    pub(crate) fn get(&self) -> &str {
+        &self.text[self.place.clone()]
+    }
+}
+
 /// The data of an answer of which nothing failed.
-pub(crate) fn open(text: &str, answered: &Answered<'_>) -> Result<Box<RawValue>, Refusal> {
+pub(crate) fn open(text: String, answered: &Answered<'_>) -> Result<Found, Refusal> {
+    let place = find(&text, answered)?;
+    Ok(Found { text, place })
+}
+
+fn find(text: &str, answered: &Answered<'_>) -> Result<Range<usize>, Refusal> {
     if let Some(refusal) = by_status(answered, text) {
         return Err(refusal);
     }
@@ -29,7 +48,8 @@ pub(crate) fn open(text: &str, answered: &Answered<'_>) -> Result<Box<RawValue>,
         return Err(refusal);
     }
     if let Some(found) = envelope.found {
-        return Ok(found.to_owned());
+        let start = found.get().as_ptr().addr() - text.as_ptr().addr();
+        return Ok(start..start + found.get().len());
     }
     let message = envelope.message.unwrap_or_default();
     let told = by_message(&message, headers);

@@ -105,11 +105,11 @@ impl GraphQlError {
 }
 
 /// The price that the answer names itself.
-pub(crate) fn rate_limit_of(found: &RawValue) -> Option<RateLimit> {
+pub(crate) fn rate_limit_of(found: &str) -> Option<RateLimit> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Priced {
         rate_limit: Option<RateLimit>,
     }
-    serde_json::from_str::<Option<Priced>>(found.get()).ok().flatten()?.rate_limit
+    serde_json::from_str::<Option<Priced>>(found).ok().flatten()?.rate_limit
 }

@@ -24,7 +24,7 @@ fn refusal_with(status: u16, headers: &[(&'static str, &str)], body: &str) -> Re
         .collect();
     let headers = LimitHeaders::read(&headers, Timestamp::UNIX_EPOCH, Duration::ZERO);
     let elapsed = Duration::from_secs(10);
-    match open(body, &Answered { status, headers: &headers, elapsed }) {
+    match open(body.to_owned(), &Answered { status, headers: &headers, elapsed }) {
         Err(refusal) => refusal,
         Ok(found) => panic!("taken as good: {}", found.get()),
     }
@@ -409,9 +409,9 @@ fn an_old_id_that_no_longer_fits_fails_nothing() {
     let headers = LimitHeaders::default();
     let answered = Answered { status: 200, headers: &headers, elapsed: Duration::ZERO };
     let body = r#"{"data":{"a":1},"errors":[{"path":["node","pullRequests","nodes",1,"databaseId"],"message":"Int cannot represent non 32-bit signed integer value"}]}"#;
-    assert_eq!(open(body, &answered).unwrap().get(), r#"{"a":1}"#);
+    assert_eq!(open(body.to_owned(), &answered).unwrap().get(), r#"{"a":1}"#);
     let body = r#"{"data":{"a":1},"errors":null}"#;
-    assert_eq!(open(body, &answered).unwrap().get(), r#"{"a":1}"#);
+    assert_eq!(open(body.to_owned(), &answered).unwrap().get(), r#"{"a":1}"#);
 }
 
 #[test]
