@@ -2,6 +2,7 @@
 //! no sooner.
 
 mod fixtures;
+mod schemas;
 mod scripts;
 mod tools;
 mod wait;

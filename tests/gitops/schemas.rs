@@ -1,0 +1,77 @@
+//! The manifests for Argo CD and Flux against the kinds that these install, whose definitions their
+//! Go modules carry. Must not know what is in the manifests.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use testbed::{Cluster, clone};
+
+use super::argocd;
+use crate::support::LIMIT;
+
+const HELM_CONTROLLER: &str = "github.com/fluxcd/helm-controller@v1.4.0";
+const SOURCE_CONTROLLER: &str = "github.com/fluxcd/source-controller@v1.7.0";
+/// The version is that of `tools/judges`.
+const ARGO_CD: &str = "github.com/argoproj/argo-cd/v3";
+
+/// A file of a Go module, fetched if it is not there yet.
+fn file_of(module: &str, path: &str) -> PathBuf {
+    let listed = Command::new("go")
+        .args(["mod", "download", "-json", module])
+        .current_dir(clone::root().unwrap().join("tools/judges"))
+        .output()
+        .unwrap();
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert!(listed["Error"].is_null(), "{listed}");
+    PathBuf::from(listed["Dir"].as_str().unwrap()).join(path)
+}
+
+fn define(cluster: &Cluster, definition: &std::path::Path) {
+    let definition = definition.display().to_string();
+    let taken = cluster.kubectl_text(&["apply", "--server-side", "--filename", &definition]);
+    taken.unwrap();
+}
+
+/// The manifest is taken by a strict API server, and no longer once this word is another.
+async fn assert_strictly_taken(cluster: &Cluster, manifest: PathBuf, word: &str) {
+    let mut text = std::fs::read_to_string(manifest).unwrap();
+    for namespace in ["argocd", "backfill-system"] {
+        text = text.replace(&format!("namespace: {namespace}\n"), "namespace: default\n");
+    }
+    let create = async |text: &str| {
+        let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let path = file.path().display().to_string();
+        let args = ["create", "--dry-run=server", "--validate=strict", "--filename", &path];
+        cluster.kubectl_text(&args).map_err(|error| format!("{error:#}"))
+    };
+    let deadline = Instant::now() + LIMIT;
+    while let Err(said) = create(&text).await {
+        assert!(Instant::now() < deadline, "{said}");
+        // The kind is served a moment after it is defined.
+        assert!(said.contains("no matches for kind") || said.contains("not found"), "{said}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(text.contains(word), "{word}");
+    let said = create(&text.replace(word, "misspelt:")).await.unwrap_err();
+    assert!(said.contains("misspelt"), "{said}");
+}
+
+#[tokio::test]
+async fn argo_cds_own_schema_takes_the_application() {
+    let cluster = Cluster::shared().await.unwrap();
+    define(cluster, &file_of(ARGO_CD, "manifests/crds/application-crd.yaml"));
+    assert_strictly_taken(cluster, argocd("application.yaml"), "targetRevision:").await;
+}
+
+#[tokio::test]
+async fn fluxs_own_schemas_take_the_release_and_its_source() {
+    let cluster = Cluster::shared().await.unwrap();
+    let at = |kind: &str| format!("config/crd/bases/{kind}.yaml");
+    define(cluster, &file_of(HELM_CONTROLLER, &at("helm.toolkit.fluxcd.io_helmreleases")));
+    define(cluster, &file_of(SOURCE_CONTROLLER, &at("source.toolkit.fluxcd.io_gitrepositories")));
+    let manifest = clone::root().unwrap().join("deploy/flux/helm-release.yaml");
+    assert_strictly_taken(cluster, manifest, "reconcileStrategy:").await;
+}
