@@ -12,7 +12,7 @@ help:
 	@echo 'make restart-postgres, make restart-apiserver   a short outage of one part'
 	@echo 'make down      ends all of it and removes it'
 	@echo 'make test      all tests'
-	@echo 'make check     formatting, lints, house rules'
+	@echo 'make check     formatting, lints, house rules, dependencies'
 	@echo 'make generate  writes the generated files anew'
 	@echo 'make image     the operator as a container image [IMAGE=name:tag] [ENGINE=docker|podman|buildah|none]'
 	@echo '               [CHECK=1] compares two builds of the last commit instead'

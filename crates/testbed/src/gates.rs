@@ -29,11 +29,34 @@ pub fn test() -> anyhow::Result<()> {
     cargo(&["test", "--workspace", "--", "--test-threads=3"])
 }
 
-/// Formatting, lints as errors, and the rules of the house.
+/// Formatting, lints as errors, the rules of the house, and what may come into the dependencies.
 pub fn check() -> anyhow::Result<()> {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
-    cargo(&["test", "-q", "-p", "backfill-operator", "--test", "it", "tidy::"])
+    cargo(&["test", "-q", "-p", "backfill-operator", "--test", "it", "tidy::"])?;
+    dependencies()
+}
+
+/// `deny.toml` on every dependency. Known holes are looked up in a database that lies at GitHub:
+/// where that cannot be fetched it says so, and the rest counts.
+fn dependencies() -> anyhow::Result<()> {
+    let deny = assets::deny()?;
+    let run = |args: &[&str]| -> anyhow::Result<bool> {
+        let mut command = Command::new(&deny);
+        command.args(args).current_dir(clone::root()?);
+        Ok(command.status().context("starting cargo-deny")?.success())
+    };
+    if !run(&["check", "bans", "licenses", "sources"])? {
+        bail!("a dependency is not allowed: see above and deny.toml");
+    }
+    if !run(&["fetch", "db"])? {
+        eprintln!("\n*** Known holes in dependencies WERE NOT LOOKED UP: see above\n");
+        return Ok(());
+    }
+    if !run(&["check", "--disable-fetch", "advisories"])? {
+        bail!("a dependency has a known hole: see above");
+    }
+    Ok(())
 }
 
 /// The files that the operator's binary writes: its kinds and its catalogues.

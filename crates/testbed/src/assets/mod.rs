@@ -3,6 +3,7 @@
 //! `--version`.
 
 mod controlplane;
+mod deny;
 mod go_build;
 mod helm;
 mod judges;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use nix::fcntl::{Flock, FlockArg};
 
+pub use deny::deny;
 pub use helm::helm;
 pub use judges::{judge, judges};
 pub use node::{NodeAssets, front, node};
