@@ -8,6 +8,8 @@ COPY . .
 RUN cargo run --locked --quiet --package image -- /image
 
 FROM scratch
+# When the image says it was made; engines that know it need not be told.
+ARG SOURCE_DATE_EPOCH
 ARG REVISION=""
 LABEL org.opencontainers.image.title="backfill-operator" \
       org.opencontainers.image.description="Captures the pull-request history of GitHub repositories into Postgres" \
