@@ -223,7 +223,9 @@ impl Client {
         let arrived = (self.shared.config.clock)();
         let headers = LimitHeaders::read(response.headers(), arrived, started.elapsed());
         let request_id = request_id(response.headers());
-        headers.rate_limit.into_iter().for_each(|told| governor.observe(told));
+        if let Some(told) = headers.rate_limit {
+            governor.observe(told);
+        }
         let body = self.read_body(response, started).await;
         let elapsed = started.elapsed();
         let opened = body.and_then(|body| {

@@ -33,12 +33,18 @@ fn config(url: String) -> Config {
     }
 }
 
-/// Answers the connections in turn with these bytes, then closes each; the requests it saw are
-/// returned. No bytes: the connection is closed without a word.
-async fn github(answers: Vec<Vec<u8>>) -> (GitHub, JoinHandle<Vec<String>>) {
+/// A port on loopback, and who takes it for GitHub.
+async fn listening() -> (TcpListener, GitHub) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, GitHub::new(config(url)).unwrap())
+}
+
+/// Answers the connections in turn with these bytes, then closes each; the requests it saw are
+/// returned. No bytes: the connection is closed without a word.
+async fn github(answers: Vec<Vec<u8>>) -> (GitHub, JoinHandle<Vec<String>>) {
+    let (listener, github) = listening().await;
     #[expect(clippy::disallowed_methods, reason = "the test ends it")]
     let seen = tokio::spawn(async move {
         let mut seen = Vec::new();
@@ -59,7 +65,7 @@ async fn github(answers: Vec<Vec<u8>>) -> (GitHub, JoinHandle<Vec<String>>) {
         }
         seen
     });
-    (GitHub::new(config(url)).unwrap(), seen)
+    (github, seen)
 }
 
 async fn server(answers: Vec<Vec<u8>>) -> (Client, JoinHandle<Vec<String>>) {
@@ -159,10 +165,8 @@ async fn a_body_that_ends_early_is_no_answer() {
 
 #[tokio::test]
 async fn a_broken_connection_is_no_leave_to_go_on_after_a_limit() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let client = GitHub::new(config(url)).unwrap().client(SecretString::from(TOKEN));
+    let (listener, github) = listening().await;
+    let client = github.client(SecretString::from(TOKEN));
     let governor = client.governor();
     let limited_meanwhile = async {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -194,10 +198,8 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn silence_ends_at_the_time_out() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let client = GitHub::new(config(url)).unwrap().client(SecretString::from(TOKEN));
+    let (_listener, github) = listening().await;
+    let client = github.client(SecretString::from(TOKEN));
     let error = resolve(&client).await.unwrap_err();
     assert!(matches!(error, Error::TimedOut { status: None, .. }), "{error:?}");
     assert!(error.elapsed().unwrap() >= Duration::from_millis(1_400));

@@ -72,8 +72,8 @@ impl Window {
         Self { told, ends_at }
     }
 
-    /// The window has not ended. After it, nothing is known and so nothing is waited for: the
-    /// next answer tells.
+    /// The window has not ended, nor the second after it. Then nothing is known and so nothing is
+    /// waited for: the next answer tells.
     pub(super) fn is_open(&self, now: Timestamp) -> bool {
         now < self.resumes_at()
     }
