@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::assets::{self, Assets};
 use crate::supervise::trampoline::tied;
-use crate::{chart, clone};
+use crate::{chart, clone, output};
 
 /// Every binary of the workspace beside this one. All at once: another choice of packages would
 /// build what they share once more.
@@ -74,13 +74,10 @@ pub fn generate() -> anyhow::Result<()> {
     let root = clone::root()?;
     let operator = clone::binary("backfill-operator")?;
     for (subcommand, file) in GENERATED {
-        let output = Command::new(&operator).arg(subcommand).output()?;
-        if !output.status.success() {
-            bail!("{subcommand}: {}", String::from_utf8_lossy(&output.stderr));
-        }
+        let text = output::text(Command::new(&operator).arg(subcommand))?;
         let file = root.join(file);
         std::fs::create_dir_all(file.parent().unwrap_or(Path::new(".")))?;
-        std::fs::write(&file, output.stdout)?;
+        std::fs::write(&file, text)?;
         eprintln!("wrote {}", file.display());
     }
     for file in chart::generate(&root)? {

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::cluster::programs::{Choices, program};
+use crate::output;
 use crate::run_dir::{RunDir, make_dir};
 use crate::supervise::protocol::Program;
 
@@ -50,11 +51,9 @@ impl Postgres {
         if let Some(uid) = uid() {
             initdb.uid(uid).gid(uid);
         }
-        let output = initdb.output().context("starting initdb")?;
+        let initialised = output::text(&mut initdb);
         std::fs::remove_file(&password_file)?;
-        if !output.status.success() {
-            bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr));
-        }
+        initialised?;
         Ok(Self { port, directory, password })
     }
 

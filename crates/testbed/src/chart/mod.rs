@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::{argocd, assets};
+use crate::{argocd, assets, output};
 
 /// The chart, from the clone's root.
 pub const CHART: &str = "charts/backfill-operator";
@@ -81,11 +81,7 @@ pub fn plain(root: &Path) -> anyhow::Result<Vec<Generated>> {
     let mut helm = Command::new(assets::helm()?);
     helm.args(["template", "backfill-operator", CHART, "--namespace", "backfill-system"]);
     helm.args(PLAIN_VALUES.iter().flat_map(|value| ["--set", value]));
-    let output = helm.current_dir(root).output().context("starting helm")?;
-    if !output.status.success() {
-        bail!("helm template: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    let mut parts = by_template(&String::from_utf8(output.stdout)?);
+    let mut parts = by_template(&output::text(helm.current_dir(root))?);
     let mut found = Vec::new();
     for (template, file) in TEMPLATES {
         let text =

@@ -12,10 +12,6 @@ use rcgen::{
 /// First address of the range that cluster addresses come from.
 const KUBERNETES_ADDRESS: &str = "10.96.0.1";
 
-/// Name of the stand-in where it is a pod, of the Service `github` in the namespace `beside`;
-/// `github.crt` is its certificate.
-pub const GITHUB_NAME: &str = "github.beside.svc";
-
 /// Files of the PKI, below one directory.
 #[derive(Debug, Clone)]
 pub struct Pki {
@@ -33,16 +29,9 @@ impl Pki {
         self.dir.join(name)
     }
 
-    /// Makes every key and certificate.
+    /// Makes every key and certificate of a control plane.
     pub fn make(&self) -> anyhow::Result<()> {
-        let ca_key = KeyPair::generate()?;
-        let mut ca = named("testbed-ca", None, &[])?;
-        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        self.write("ca.crt", &ca.self_signed(&ca_key)?.pem())?;
-        self.write("ca.key", &ca_key.serialize_pem())?;
-        let issuer = Issuer::new(ca, ca_key);
-
+        let issuer = self.authority()?;
         let names = ["127.0.0.1", KUBERNETES_ADDRESS, "localhost", "kubernetes.default.svc"];
         let server = named("kube-apiserver", None, &names)?;
         self.leaf("apiserver", server, ExtendedKeyUsagePurpose::ServerAuth, &issuer)?;
@@ -56,11 +45,27 @@ impl Pki {
             let params = named(user, group, &[])?;
             self.leaf(file, params, ExtendedKeyUsagePurpose::ClientAuth, &issuer)?;
         }
-        let server = named(GITHUB_NAME, None, &[GITHUB_NAME])?;
-        self.leaf("github", server, ExtendedKeyUsagePurpose::ServerAuth, &issuer)?;
         let tokens = KeyPair::generate()?;
         self.write("tokens.key", &tokens.serialize_pem())?;
         self.write("tokens.pub", &tokens.public_key_pem())
+    }
+
+    /// Makes an authority and the certificate of one server, `file.crt`, that has this name.
+    pub fn make_server(&self, file: &str, name: &str) -> anyhow::Result<()> {
+        std::fs::create_dir_all(&self.dir)?;
+        let issuer = self.authority()?;
+        let server = named(name, None, &[name])?;
+        self.leaf(file, server, ExtendedKeyUsagePurpose::ServerAuth, &issuer)
+    }
+
+    fn authority(&self) -> anyhow::Result<Issuer<'static, KeyPair>> {
+        let ca_key = KeyPair::generate()?;
+        let mut ca = named("testbed-ca", None, &[])?;
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        self.write("ca.crt", &ca.self_signed(&ca_key)?.pem())?;
+        self.write("ca.key", &ca_key.serialize_pem())?;
+        Ok(Issuer::new(ca, ca_key))
     }
 
     fn leaf(

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 
 use crate::assets::Assets;
 use crate::clone;
-use crate::cluster::pki::{GITHUB_NAME, Pki};
+use crate::cluster::pki::Pki;
 use crate::node::images;
 use crate::standin::STANDIN;
 
 /// Their namespace.
 pub const NAMESPACE: &str = "beside";
+/// Name of the stand-in, for pods.
+pub const GITHUB_NAME: &str = "github.beside.svc";
 const PASSWORD: &str = "only-for-this-run";
 const POSTGRES_IMAGE: &str = "docker.io/library/postgres:e2e";
 const STANDIN_IMAGE: &str = "docker.io/library/github-standin:e2e";

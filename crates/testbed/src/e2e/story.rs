@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -96,8 +96,7 @@ async fn events(
 /// Namespaces under PodSecurity `restricted`, what runs beside the operator, its Secrets.
 fn prepare(reach: &Reach) -> anyhow::Result<()> {
     let pki = Pki::at(&reach.file("story-pki"));
-    std::fs::create_dir_all(pki.file(""))?;
-    pki.make()?;
+    pki.make_server("github", pods::GITHUB_NAME)?;
     reach.kubectl(&["create", "namespace", TEAM])?;
     for name in [SYSTEM, NAMESPACE] {
         reach.kubectl(&["create", "namespace", name])?;
@@ -174,15 +173,13 @@ fn running_image(reach: &Reach) -> anyhow::Result<String> {
 
 /// Rows of these tables.
 fn stored<const N: usize>(reach: &Reach, tables: [&str; N]) -> anyhow::Result<[i64; N]> {
-    let mut counts = [0; N];
-    for (count, table) in counts.iter_mut().zip(tables) {
-        let statement = format!("SELECT count(*) FROM {table}");
-        let psql = pods::psql(&statement)?;
-        let psql: Vec<&str> = psql.iter().map(String::as_str).collect();
-        let exec = ["exec", "--namespace", NAMESPACE, "deployment/postgres", "--"];
-        *count = reach.kubectl(&[&exec, &psql[..]].concat())?.trim().parse()?;
-    }
-    Ok(counts)
+    let counted = tables.map(|table| format!("(SELECT count(*) FROM {table})"));
+    let psql = pods::psql(&format!("SELECT concat_ws(' ', {})", counted.join(", ")))?;
+    let psql: Vec<&str> = psql.iter().map(String::as_str).collect();
+    let exec = ["exec", "--namespace", NAMESPACE, "deployment/postgres", "--"];
+    let text = reach.kubectl(&[&exec, &psql[..]].concat())?;
+    let counts: Result<Vec<i64>, _> = text.split_whitespace().map(str::parse).collect();
+    counts?.try_into().map_err(|_| anyhow!("psql says {text:?}"))
 }
 
 /// Every table against the stand-in's own count.
