@@ -2,6 +2,7 @@
 //!
 //! It must not know what a look decides; what it finds out goes into metrics only.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 pub async fn look_after(ctx: Arc<Context>) {
     loop {
         tokio::time::sleep(EVERY).await;
-        let living: Vec<String> =
+        let living: HashSet<String> =
             ctx.objects.state().iter().filter_map(|object| object.uid()).collect();
         ctx.memory.retain(&living);
         ctx.metrics.retain_objects(&living);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::objects::{message, status};
 use crate::support::oracle::Oracle;
+use crate::support::written::Written;
 use crate::support::{Setup, Trial, World, plan};
 
 async fn secret(trial: &Trial, manifest: Value) {
@@ -105,6 +106,28 @@ async fn a_token_refused_under_way_is_replaced_and_the_walk_goes_on_where_it_was
     let (pages, served) = (pages.as_object().unwrap().len(), served.sum::<u64>());
     assert!(served <= u64::try_from(pages).unwrap() + 1, "one page is read again at most");
     Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn an_edit_that_mends_is_not_answered_with_the_old_fault() {
+    let trial = Trial::start(World::of("acme/api", 8)).await;
+    let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});
+    let refused = json!([{"match": {"operation": "ListPullRequests"}, "answer": "401"}]);
+    trial.standin.set_faults(&plan(refused)).await.unwrap();
+    trial.apply("api", json!({"repository": "acme/api", "chunk": chunk})).await;
+    trial.stalled("api", "CredentialsInvalid").await;
+    let mended = json!([{"match": {"credential": trial.token}, "answer": "401"}]);
+    trial.standin.set_faults(&plan(mended)).await.unwrap();
+    let other = format!("{}2", trial.token);
+    trial.cluster.create_credentials(&trial.namespace, "other", &other).await.unwrap();
+    trial.edit("api", json!({"spec": {"credentialsRef": {"name": "other"}}})).await;
+    trial.succeeded("api").await;
+    let stalled = |one: &Written| {
+        one.status.observed_generation == Some(2)
+            && one.status.conditions.iter().any(|it| it.type_ == "Stalled" && it.status == "True")
+    };
+    assert!(!trial.statuses.all().await.iter().any(stalled), "the edit did not count");
     trial.finish().await;
 }
 

@@ -104,6 +104,20 @@ async fn a_secondary_limit_holds_every_backfill_of_the_credential() {
 }
 
 #[tokio::test]
+async fn a_limit_at_the_first_question_is_a_wait_and_no_failure() {
+    let first = json!({"operation": "ResolveRepository", "times": 1});
+    let rules = json!([{"match": first, "answer": "secondary:3"}]);
+    let trial = Trial::start(Setup::from(World::of("acme/api", 3)).faults(rules)).await;
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    let held = trial.until_reason("api", "SecondaryRateLimited").await;
+    assert_eq!(condition(&held, "Ready"), Some("Unknown"));
+    trial.succeeded("api").await;
+    let failures = "backfill_failures_total{reason=\"SecondaryRateLimited\"}";
+    assert_eq!(crate::support::secrecy::metric(&trial, failures).await.unwrap_or(0.0), 0.0);
+    trial.finish().await;
+}
+
+#[tokio::test]
 async fn a_hold_outlives_the_operator() {
     let mut trial = Trial::start(secondary("secondary:10")).await;
     trial.apply("api", json!({"repository": "acme/api", "chunk": pages_of(3)})).await;
@@ -120,7 +134,10 @@ async fn a_hold_outlives_the_operator() {
         .await;
     assert_eq!(number(&trial.rows, held).await, 1, "the hold lasts still");
     assert_eq!(trial.counts().await["requests"], before);
+    // The new one knows whose token it is, so that a second token of that account shares its hold.
+    let shared = "SELECT count(*) FROM github_credentials WHERE identity LIKE 'viewer:%'";
     trial.succeeded("api").await;
+    assert_eq!(number(&trial.rows, shared).await, 1);
     Oracle::of("acme/api").check(&trial).await;
     trial.finish().await;
 }

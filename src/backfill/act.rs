@@ -14,7 +14,7 @@ use super::limits::keep_limits;
 use super::observe::Observed;
 use super::outcome::{Outcome, Shown};
 use super::watched::Watched;
-use super::{Context, deletion, resolve, verify};
+use super::{Context, deletion, resolve};
 use crate::faults;
 use crate::run_chunks::{Report, Run, Stop, run_chunks};
 
@@ -37,8 +37,7 @@ pub async fn act(
         Step::Wait { until, pause } => wait(ctx, object, observed, until, pause).await,
         Step::Forgive => forgive(ctx, object, observed).await,
         Step::Resolve => resolve::resolve(ctx, object, observed).await,
-        Step::RunChunks => Box::pin(run(ctx, object, observed)).await,
-        Step::Verify => verify::verify(ctx, object, observed).await,
+        Step::RunChunks | Step::Verify => Box::pin(run(ctx, object, observed)).await,
         Step::Complete => complete(observed.seen.own_walk().cloned()),
     }
 }
@@ -67,7 +66,8 @@ async fn reject(ctx: &Context, observed: &Observed, fault: Fault, until: Timesta
     Shown::new(fault.reason, fault.message).state(state).at(until).outcome()
 }
 
-async fn wait(
+/// Shows that a limit or a turn is waited for, or a trouble that may pass.
+pub async fn wait(
     ctx: &Context,
     object: &RepositoryBackfill,
     observed: &Observed,
@@ -82,7 +82,7 @@ async fn wait(
                 && observed.seen.own_walk().is_some() =>
         {
             let state = observed.seen.own_walk().cloned();
-            state.map_or(Outcome::Again, |state| Shown::walking(state).at(until).outcome())
+            state.map_or(Outcome::Again, |state| Shown::working(state).at(until).outcome())
         }
         Pause::Turn { reason, message } => {
             let word = pause_word(reason);
@@ -180,8 +180,8 @@ async fn run(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) ->
     after_run(ctx, object, observed, state, stop).await
 }
 
-/// What follows from the end of a run; also used by the verification, which ends the same ways.
-pub async fn after_run(
+/// What follows from the end of a run.
+async fn after_run(
     ctx: &Context,
     object: &RepositoryBackfill,
     observed: &Observed,
@@ -190,13 +190,8 @@ pub async fn after_run(
 ) -> Outcome {
     let now = (ctx.clock)();
     match stop {
-        Stop::Walked => {
-            Shown::new(Reason::Verifying, "compares what is stored with what GitHub counts")
-                .state(Some(state))
-                .at(now)
-                .outcome()
-        }
-        Stop::Paused => Shown::walking(state).at(now).outcome(),
+        Stop::Walked | Stop::Paused => Shown::working(state).at(now).outcome(),
+        Stop::Proved => Outcome::Again,
         Stop::Dropped => {
             let uid = &observed.seen.object.id.uid;
             let gone =

@@ -3,7 +3,7 @@
 //! With Retain none of this is ever reached: there is no finalizer at all.
 
 use backfill_api::{ROWS_FINALIZER, Reason, RepositoryBackfill};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
@@ -13,7 +13,7 @@ use super::{Context, publish};
 
 /// Rows removed in one transaction.
 const BATCH: i64 = 1000;
-/// How long the database may be away before the object goes and the rows stay.
+/// How long the removal may fail without a break before the object goes and the rows stay.
 const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// How soon to look again while rows are being removed or the database is away.
 const LOOK: SignedDuration = SignedDuration::from_secs(5);
@@ -33,29 +33,26 @@ pub async fn set_finalizer(ctx: &Context, object: &RepositoryBackfill, wanted: b
 /// Removes the rows that the object brought in, then lets it go.
 pub async fn finalize(ctx: &Context, object: &RepositoryBackfill) -> Outcome {
     let uid = object.uid().unwrap_or_default();
-    let now = (ctx.clock)();
-    let asked = object.metadata.deletion_timestamp.as_ref().map_or(now, |time| time.0);
     loop {
-        match ctx.store.delete_rows(&uid, BATCH).await {
-            Ok(true) => {}
+        let removed = ctx.store.delete_rows(&uid, BATCH).await;
+        let now = (ctx.clock)();
+        match removed {
+            Ok(true) => ctx.memory.deletion_goes_on(&uid),
             Ok(false) => break,
-            Err(error) if now.duration_since(asked) < GIVE_UP_AFTER => {
-                let message = format!("rows are removed once the database answers: {error}");
-                return Shown::new(Reason::Deleting, message).at(now + LOOK).outcome();
-            }
             Err(error) => {
-                let note = format!("the database was away for 10 minutes, the rows stay: {error}");
-                publish::warn(ctx, object, Reason::StoreUnavailable, &note).await;
+                let since = ctx.memory.deletion_failing_since(&uid, now);
+                if now.duration_since(since) < GIVE_UP_AFTER {
+                    let message = format!("rows are removed once the database lets us: {error}");
+                    return Shown::new(Reason::Deleting, message).at(now + LOOK).outcome();
+                }
+                let note = format!("rows could not be removed for 10 minutes and stay: {error}");
+                publish::warn(ctx, object, error.reason(), &note).await;
                 break;
             }
         }
     }
-    let next = patch(ctx, object, false).await.err().map(|_| later(now));
-    Outcome::Silent(next)
-}
-
-fn later(now: Timestamp) -> Timestamp {
-    now + LOOK
+    let failed = patch(ctx, object, false).await.is_err();
+    Outcome::Silent(failed.then(|| (ctx.clock)() + LOOK))
 }
 
 /// One patch that fails on a recreated object, and leaves other finalizers alone.

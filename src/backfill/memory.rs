@@ -3,7 +3,7 @@
 //! The last status written, so that an equal one is not written again, and troubles met before
 //! there was a row in the database to keep them in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -38,6 +38,7 @@ pub struct Written {
 pub struct Memory {
     troubles: Mutex<HashMap<String, Trouble>>,
     written: Mutex<HashMap<String, Written>>,
+    deletions: Mutex<HashMap<String, Timestamp>>,
 }
 
 impl Memory {
@@ -71,10 +72,21 @@ impl Memory {
         lock(&self.written).remove(uid);
     }
 
+    /// Since when the removal of an object's rows fails without a break; `now` if it did not.
+    pub fn deletion_failing_since(&self, uid: &str, now: Timestamp) -> Timestamp {
+        *lock(&self.deletions).entry(uid.to_owned()).or_insert(now)
+    }
+
+    /// The removal of an object's rows goes on.
+    pub fn deletion_goes_on(&self, uid: &str) {
+        lock(&self.deletions).remove(uid);
+    }
+
     /// Forgets every object that is not among `living`.
-    pub fn retain(&self, living: &[String]) {
+    pub fn retain(&self, living: &HashSet<String>) {
         lock(&self.troubles).retain(|uid, _| living.contains(uid));
         lock(&self.written).retain(|uid, _| living.contains(uid));
+        lock(&self.deletions).retain(|uid, _| living.contains(uid));
     }
 }
 

@@ -14,7 +14,6 @@ mod outcome;
 mod permits;
 mod publish;
 mod resolve;
-mod verify;
 mod watched;
 
 use std::panic::AssertUnwindSafe;
@@ -115,7 +114,7 @@ async fn look(object: &RepositoryBackfill, ctx: &Context) -> Action {
         // Observing asked for a place in the credential's budget; others can have it.
         github.governor().leave(&observed.seen.object.id.uid);
     }
-    if observed.seen.permit || !matches!(step, Step::Wait { .. }) {
+    if observed.seen.permit.is_ok() || !matches!(step, Step::Wait { .. }) {
         ctx.permits.forget(&observed.seen.object.id.uid);
     }
     let outcome = Box::pin(act::act(ctx, object, &observed, step)).await;

@@ -68,7 +68,10 @@ pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
     };
     let unrecorded = ctx.memory.trouble(&id.uid, &Observed::wish(object));
     let attempts = unrecorded.as_ref().map_or(0, |trouble| trouble.attempts);
-    let permit = wants_to_run(object, &id, known).then(|| ctx.permits.take(&id.uid)).flatten();
+    let permit = match wants_to_run(object, &id, known) {
+        true => ctx.permits.take(&id.uid),
+        false => Err(0),
+    };
     let seen = Seen {
         now,
         claimed_by: claimed_by(ctx, &id, known).await,
@@ -77,12 +80,12 @@ pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
         credentials: token.map(|_| ()),
         place,
         budget_too_small,
-        permit: permit.is_some(),
+        permit: permit.as_ref().map(|_| ()).map_err(|ahead| *ahead),
         retry_at: next_look(Disposition::Transient, attempts + 1, None, (ctx.random)(), now),
         unrecorded: unrecorded.map(|trouble| (trouble.fault, trouble.until)),
         state,
     };
-    Observed { seen, github, permit, floor }
+    Observed { seen, github, permit: permit.ok(), floor }
 }
 
 /// Whether a permit is worth asking for: only a walk of its own that is not done yet runs.
@@ -160,6 +163,10 @@ fn object_seen(
         requested_at: requested(object, REQUESTED_AT),
         restart_requested_at,
         secret: spec.credentials_ref.as_ref().map(|reference| reference.name.clone()),
+        edited: object
+            .status
+            .as_ref()
+            .is_some_and(|status| status.observed_generation != object.metadata.generation),
         max_consecutive_errors: i64::from(spec.failure_policy.max_consecutive_errors),
         succeeded,
     }
@@ -172,14 +179,15 @@ fn row_deletion_refused() -> Fault {
     )
 }
 
-/// What the database remembers of the credential, so that a restart keeps GitHub's holds.
+/// What the database remembers of the credential, so that a restart keeps GitHub's holds, and
+/// tokens of one account go on sharing one budget.
 async fn recall(ctx: &Context, github: &Client) {
     if github.governor().limits().is_some() {
         return;
     }
     // Unknown is no hindrance: GitHub says its limits with the first answer.
-    if let Ok(Some(stored)) = ctx.store.credential(github.token_hash()).await {
-        github.governor().restore(&stored);
+    if let Ok(Some((identity, budget))) = ctx.store.credential(github.token_hash()).await {
+        github.recall(&identity, &budget);
     }
 }
 

@@ -57,9 +57,13 @@ impl Shown {
         }
     }
 
-    /// What is said of an object whose walk goes on.
-    pub fn walking(state: BackfillState) -> Self {
-        Self::new(Reason::Walking, "fetches pull requests, newest first").state(Some(state))
+    /// What is said of an object that is at work in its stage.
+    pub fn working(state: BackfillState) -> Self {
+        let (reason, message) = match state.stage {
+            Stage::Verify => (Reason::Verifying, "compares what is stored with what GitHub counts"),
+            _ => (Reason::Walking, "fetches pull requests, newest first"),
+        };
+        Self::new(reason, message).state(Some(state))
     }
 
     pub fn state(mut self, state: Option<BackfillState>) -> Self {

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A place in the queue lapses when nobody came for it: three looks.
+/// A place in the queue lapses when nobody came for it: longer than any look of one who waits.
 const LAPSES_AFTER: Duration = Duration::from_secs(15);
 
 /// The permits of this operator.
@@ -39,8 +39,8 @@ impl Permits {
         Self { most, desk: Arc::default() }
     }
 
-    /// A permit for `uid`, or a place in the queue.
-    pub fn take(&self, uid: &str) -> Option<Permit> {
+    /// A permit for `uid`, or how many are before it in the queue.
+    pub fn take(&self, uid: &str) -> Result<Permit, usize> {
         let mut desk = lock(&self.desk);
         let now = Instant::now();
         desk.queue.retain(|(other, asked)| other == uid || now - *asked < LAPSES_AFTER);
@@ -49,13 +49,13 @@ impl Permits {
         if place.unwrap_or(desk.queue.len()) < free {
             desk.running += 1;
             desk.queue.retain(|(other, _)| other != uid);
-            return Some(Permit(Arc::clone(&self.desk)));
+            return Ok(Permit(Arc::clone(&self.desk)));
         }
         match place {
             Some(place) => desk.queue[place].1 = now,
             None => desk.queue.push_back((uid.to_owned(), now)),
         }
-        None
+        Err(place.unwrap_or(desk.queue.len() - 1))
     }
 
     /// How many wait for a permit.
@@ -84,25 +84,26 @@ mod tests {
     fn so_many_run_and_the_others_follow_in_order() {
         let permits = Permits::new(2);
         let (a, b) = (permits.take("a"), permits.take("b"));
-        assert!(a.is_some() && b.is_some());
-        assert!(permits.take("c").is_none() && permits.take("d").is_none());
-        assert_eq!(permits.queued(), 2);
+        assert!(a.is_ok() && b.is_ok());
+        assert_eq!(permits.take("c").err(), Some(0));
+        assert_eq!(permits.take("d").err(), Some(1));
+        assert_eq!((permits.take("c").err(), permits.queued()), (Some(0), 2));
         drop(a);
-        assert!(permits.take("a").is_none(), "whoever has just run comes after those who wait");
-        assert!(permits.take("d").is_none(), "c was first");
+        assert!(permits.take("a").is_err(), "whoever has just run comes after those who wait");
+        assert!(permits.take("d").is_err(), "c was first");
         let c = permits.take("c");
-        assert!(c.is_some());
+        assert!(c.is_ok());
         drop((b, c));
-        assert!(permits.take("a").is_some(), "two are free and a is the second in the queue");
+        assert!(permits.take("a").is_ok(), "two are free and a is the second in the queue");
     }
 
     #[test]
     fn who_does_not_want_to_run_holds_nobody_up() {
         let permits = Permits::new(1);
         let a = permits.take("a");
-        assert!(permits.take("b").is_none() && permits.take("c").is_none());
+        assert!(permits.take("b").is_err() && permits.take("c").is_err());
         permits.forget("b");
         drop(a);
-        assert!(permits.take("c").is_some());
+        assert!(permits.take("c").is_ok());
     }
 }

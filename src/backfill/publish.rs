@@ -6,12 +6,11 @@
 use std::time::Duration;
 
 use backfill_api::conditions::{READY, State};
-use backfill_api::{Reason, RepositoryBackfill, RepositoryBackfillStatus, Summary};
+use backfill_api::{Reason, RepositoryBackfill, RepositoryBackfillStatus};
 use backfill_engine::model::BackfillState;
 use backfill_engine::seen::Fault;
 use backfill_engine::status::{Facts, project};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType};
@@ -63,7 +62,7 @@ pub async fn progress(
     observed: &Observed,
     state: &BackfillState,
 ) {
-    let shown = Shown::walking(state.clone());
+    let shown = Shown::working(state.clone());
     let status = status_of(ctx, object, Some(observed), &shown).await;
     let recent = ctx.memory.written(&object.uid().unwrap_or_default());
     if recent.is_some_and(|written| {
@@ -106,7 +105,7 @@ async fn status_of(
         status = projected(ctx, object, observed, shown, &theirs);
         ctx.memory.note_written(&uid, theirs);
     }
-    show_object(&ctx.metrics, object, &shown.summary, &status);
+    show_object(&ctx.metrics, object, shown, &status);
     status
 }
 
@@ -142,13 +141,18 @@ fn projected(
         stage: shown.stage,
         limits,
         floor: observed.map_or(0, |observed| observed.floor),
-        next_attempt: shown.next.filter(|_| shown.waits),
+        // Whoever is queued asks again and again until it is its turn, which nobody can foretell.
+        next_attempt: shown.next.filter(|_| shown.waits && !is_queued(shown)),
         counted: shown.counted,
         plan: shown.plan.clone(),
         requested_at: observed.and_then(|observed| observed.seen.object.requested_at.clone()),
         restart_requested_at: observed
             .and_then(|observed| observed.seen.object.restart_requested_at.clone()),
     })
+}
+
+fn is_queued(shown: &Shown) -> bool {
+    shown.summary.reason == Reason::Queued
 }
 
 /// Writes a status that differs from the last one written; true unless it has to be tried again.
@@ -288,12 +292,13 @@ async fn event(
 fn show_object(
     metrics: &Metrics,
     object: &RepositoryBackfill,
-    summary: &Summary,
+    shown: &Shown,
     status: &RepositoryBackfillStatus,
 ) {
+    let summary = &shown.summary;
     #[expect(clippy::cast_precision_loss, reason = "counts and seconds are far below 2^52")]
     let number = |value: Option<i64>| value.map(|value| value as f64);
-    let seconds = |time: &Option<Time>| number(time.as_ref().map(|time| time.0.as_second()));
+    let seconds = |time: Option<Timestamp>| number(time.map(Timestamp::as_second));
     // A pause between two attempts that fail is no wait for a turn.
     let waits = matches!(summary.state, State::Running | State::Started);
     let figures = ObjectFigures {
@@ -301,8 +306,8 @@ fn show_object(
         reason: Some(summary.reason),
         processed: number(status.processed_pull_requests),
         expected: number(status.expected_pull_requests),
-        last_progress: seconds(&status.last_progress_time),
-        next_attempt: seconds(&status.next_attempt_time).filter(|_| waits),
+        last_progress: seconds(status.last_progress_time.as_ref().map(|time| time.0)),
+        next_attempt: seconds(shown.next.filter(|_| shown.waits && waits)),
     };
     let uid = object.uid().unwrap_or_default();
     metrics.show_object(

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use backfill_api::{PacingMode, PlanStatus, Reason, RepositoryBackfill, Stage};
 use backfill_engine::chunk::{SizeBounds, start_size};
+use backfill_engine::decide::Pause;
 use backfill_engine::fingerprint::{bounds, fingerprint};
 use backfill_engine::interval::Interval;
 use backfill_engine::model::BackfillState;
@@ -13,12 +14,14 @@ use backfill_engine::plan::{PlanFacts, plan};
 use backfill_github::{Client, Resolved};
 use backfill_store::BeginWalk;
 
+use super::act::wait;
 use super::failing::fail;
 use super::limits::keep_limits;
 use super::observe::Observed;
 use super::outcome::{Outcome, Shown};
 use super::{Context, HOST};
 use crate::faults;
+use crate::run_chunks::limit_ends;
 
 /// Resolves the repository and starts its walk.
 pub async fn resolve(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
@@ -30,7 +33,14 @@ pub async fn resolve(ctx: &Context, object: &RepositoryBackfill, observed: &Obse
     github.governor().leave(&observed.seen.object.id.uid);
     let resolved = match resolved {
         Ok(resolved) => resolved,
-        Err(error) => return fail(ctx, object, observed, faults::of_github(&error), false).await,
+        Err(error) => {
+            let fault = faults::of_github(&error);
+            let Some(until) = limit_ends(&fault) else {
+                return fail(ctx, object, observed, fault, false).await;
+            };
+            let pause = Pause::Turn { reason: fault.reason, message: fault.message };
+            return wait(ctx, object, observed, until, pause).await;
+        }
     };
     ctx.memory.forget_trouble(&observed.seen.object.id.uid);
     let counted = resolved.repository.pull_request_count;
@@ -104,7 +114,7 @@ async fn begin(
                 pull_requests = resolved.repository.pull_request_count,
                 "walk started"
             );
-            let mut shown = Shown::walking(state).at(seen.now);
+            let mut shown = Shown::working(state).at(seen.now);
             (shown.plan, shown.stage) = (Some(price), Some(Stage::Walk));
             shown.outcome()
         }

@@ -4,7 +4,7 @@
 
 mod table;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use backfill_api::Reason;
@@ -170,10 +170,10 @@ impl Metrics {
     }
 
     /// Removes the series of every object whose uid is not among `living`.
-    pub fn retain_objects(&self, living: &[String]) {
+    pub fn retain_objects(&self, living: &HashSet<String>) {
         let Ok(objects) = self.objects.lock() else { return };
         let gone: Vec<String> =
-            objects.keys().filter(|uid| !living.contains(uid)).cloned().collect();
+            objects.keys().filter(|uid| !living.contains(*uid)).cloned().collect();
         drop(objects);
         for uid in gone {
             self.forget_object(&uid);
@@ -257,9 +257,9 @@ mod tests {
         metrics.show_object("u1", "ns", "one", &resting);
         assert_eq!(series(&metrics).len(), 2, "absent figures have no series");
         metrics.show_object("u2", "ns", "one", &figures());
-        metrics.retain_objects(&["u2".to_owned()]);
+        metrics.retain_objects(&["u2".to_owned()].into());
         assert_eq!(series(&metrics).len(), 6, "a recreated object keeps its series");
-        metrics.retain_objects(&[]);
+        metrics.retain_objects(&HashSet::new());
         assert_eq!(series(&metrics), [""; 0]);
     }
 

@@ -8,36 +8,15 @@ use backfill_api::Stage;
 use backfill_engine::chunk::{self, AfterFailure, SizeBounds, SizeState};
 use backfill_engine::interval::Interval;
 use backfill_engine::model::{BackfillState, Cursor, PullRequest, WalkBounds};
-use backfill_engine::seen::Fault;
 use backfill_github::{Chunk, ChunkRequest};
 use backfill_store::{ChunkClaim, ChunkCommit, Lease, Quarantined};
 use jiff::Timestamp;
 
-use super::{Run, Signals, Wish, isolate};
+use super::{Halt, Run, Signals, Stop, Wish, isolate};
 use crate::faults;
 
 /// The light list's page while a walk looks for the edge of its window: GitHub's most.
 const SEEK_PAGE: i64 = 100;
-
-/// Why a chunk did not commit.
-pub enum Halt {
-    /// The object is gone; nothing may be committed any more.
-    Dropped,
-    /// A fault.
-    Fault(Fault),
-}
-
-impl From<backfill_store::Error> for Halt {
-    fn from(error: backfill_store::Error) -> Self {
-        Self::Fault(faults::of_store(&error))
-    }
-}
-
-impl From<backfill_github::Error> for Halt {
-    fn from(error: backfill_github::Error) -> Self {
-        Self::Fault(faults::of_github(&error))
-    }
-}
 
 /// What was fetched for a chunk, before it is cut to what the walk covers.
 #[derive(Default)]
@@ -82,7 +61,7 @@ pub async fn one(
     let result = fetch_and_commit(run, lease, &claim, state, signals).await;
     if let Err(halt) = &result {
         let (word, message) = match halt {
-            Halt::Dropped => ("dropped", "the object was deleted"),
+            Halt::Wished(_) => ("dropped", "the object was deleted"),
             Halt::Fault(fault) => (fault.reason.as_str(), fault.message.as_str()),
         };
         run.metrics.count("backfill_chunks_total", &["failed"], 1);
@@ -117,8 +96,10 @@ async fn fetch_and_commit(
         let size = size_before(run, state);
         return commit(run, lease, claim, state, signals, fetched, size).await;
     }
-    let Seek::Found { after, requests, points } = sought else { return Err(Halt::Dropped) };
-    let (mut fetched, size) = fetch(run, state, after.as_ref()).await?;
+    let Seek::Found { after, requests, points } = sought else {
+        return Err(Halt::Wished(Stop::Dropped));
+    };
+    let (mut fetched, size) = fetch(run, state, after.as_ref(), claim.abandoned).await?;
     fetched.requests += requests;
     fetched.points += points;
     commit(run, lease, claim, state, signals, fetched, size).await
@@ -137,7 +118,7 @@ async fn seek(run: &Run<'_>, state: &BackfillState, first: Option<Cursor>) -> Re
     let Some(until) = state.bounds.until.filter(|_| state.back_to.is_none()) else {
         return Ok(inside);
     };
-    let page = run.github.index(&state.repository_node_id, first.as_ref(), SEEK_PAGE).await?;
+    let page = run.github.index(&state.repository_node_id, first.as_ref(), SEEK_PAGE, 0).await?;
     let (requests, points) = (1, 1);
     let newer = page.entries.iter().take_while(|entry| entry.created_at >= until).last();
     let after = newer.map(|entry| entry.cursor.clone()).or(first);
@@ -157,13 +138,17 @@ fn size_before(run: &Run<'_>, state: &BackfillState) -> SizeState {
 }
 
 /// Fetches the page after `after`, smaller and smaller until GitHub can answer.
+///
+/// Under `abandoned` claims of the same page the operator ended before.
 async fn fetch(
     run: &Run<'_>,
     state: &BackfillState,
     after: Option<&Cursor>,
+    abandoned: i64,
 ) -> Result<(Fetched, SizeState), Halt> {
     let bounds = SizeBounds::from(&run.spec.chunk);
     let mut size = size_before(run, state);
+    size.size = chunk::after_abandoned(size.size, abandoned);
     let mut retried = false;
     loop {
         let request = ChunkRequest {
@@ -231,7 +216,6 @@ async fn commit(
     let burst = interval.done_in_burst(state.period_chunks, state.last_progress_at, (run.clock)());
     let commit = ChunkCommit {
         back_to,
-        gone: Vec::new(),
         period_chunks: burst + 1,
         next_stage: done.then_some(Stage::Verify),
         end_cursor: fetched.end_cursor.or_else(|| claim.first_cursor.clone()),
@@ -244,7 +228,7 @@ async fn commit(
         quarantined: fetched.quarantined,
     };
     if signals.wish() == Wish::Drop {
-        return Err(Halt::Dropped);
+        return Err(Halt::Wished(Stop::Dropped));
     }
     let committed = run.store.commit_chunk(lease, claim, &commit).await?;
     let quarantined = count(commit.quarantined.len());

@@ -10,8 +10,8 @@ use backfill_engine::seen::Fault;
 use backfill_github::{Depth, Error};
 use backfill_store::Quarantined;
 
-use super::Run;
-use super::chunk::{Fetched, Halt};
+use super::chunk::Fetched;
+use super::{Halt, Run};
 use crate::faults;
 
 /// Failures over time before a pull request is set aside.
@@ -30,7 +30,7 @@ pub async fn alone(
     cause: &Error,
 ) -> Result<Fetched, Halt> {
     let list = i64::try_from(NEIGHBOURS + 1).unwrap_or(4);
-    let index = run.github.index(&state.repository_node_id, after, list).await?;
+    let index = run.github.index(&state.repository_node_id, after, list, 0).await?;
     let Some((entry, neighbours)) = index.entries.split_first() else {
         return Ok(Fetched { end_cursor: after.cloned(), ..Fetched::default() });
     };
@@ -49,7 +49,7 @@ pub async fn alone(
             fetched.pull_requests.push(read);
             return Ok(fetched);
         }
-        Err(error) if error.is_size_related() || matches!(error, Error::PullRequestNotFound) => {}
+        Err(error) if is_its_own(&error) => {}
         Err(error) => return Err(error.into()),
     }
     beside(run, state, neighbours).await?;
@@ -74,11 +74,17 @@ pub async fn alone(
             fetched.pull_requests.push(read);
             (Reason::PageTooLarge, format!("only a part of it could be read: {message}"))
         }
-        Err(_) => (Reason::PullRequestUnreadable, message),
+        Err(error) if is_its_own(&error) => (Reason::PullRequestUnreadable, message),
+        Err(error) => return Err(error.into()),
     };
     tracing::warn!(number = entry.number.get(), attempts, message, "pull request quarantined");
     fetched.quarantined.push(set_aside(entry, reason, message, attempts));
     Ok(fetched)
+}
+
+/// Whether an error may be the pull request's own: a limit or a refused token says nothing of it.
+fn is_its_own(error: &Error) -> bool {
+    error.is_size_related() || matches!(error, Error::PullRequestNotFound)
 }
 
 /// Succeeds if a neighbour can be read whole, or if there is none.
@@ -91,7 +97,8 @@ async fn beside(
     for neighbour in neighbours {
         match run.github.pull_request(&neighbour.node_id, &state.bounds.parts, Depth::Whole).await {
             Ok(_) => return Ok(()),
-            Err(error) => last = Some(error),
+            Err(error) if is_its_own(&error) => last = Some(error),
+            Err(error) => return Err(error.into()),
         }
     }
     last.map_or(Ok(()), |error| Err(Halt::Fault(faults::outage(&error))))

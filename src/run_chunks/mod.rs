@@ -1,10 +1,11 @@
-//! A run: chunk after chunk under one lease, until something says stop.
+//! A run: work under one lease, chunk after chunk or the proof, until something says stop.
 //!
 //! The one path by which history gets from GitHub into Postgres. It must not know Kubernetes:
 //! whoever calls brings the signals and is told the progress.
 
 mod chunk;
 mod isolate;
+mod verify;
 
 use std::time::{Duration, Instant};
 
@@ -70,12 +71,34 @@ pub enum Stop {
     Dropped,
     /// The walk reached its end.
     Walked,
+    /// The walk is proved complete.
+    Proved,
     /// Not before this instant, for this reason.
     Wait(Timestamp, Reason, String),
     /// Another instance is at it.
     Elsewhere(Timestamp),
     /// A fault; `true` if no chunk was committed.
     Failed(Fault, bool),
+}
+
+/// Why a piece of work did not come to its end.
+enum Halt {
+    /// The caller wished so.
+    Wished(Stop),
+    /// A fault.
+    Fault(Fault),
+}
+
+impl From<backfill_store::Error> for Halt {
+    fn from(error: backfill_store::Error) -> Self {
+        Self::Fault(faults::of_store(&error))
+    }
+}
+
+impl From<backfill_github::Error> for Halt {
+    fn from(error: backfill_github::Error) -> Self {
+        Self::Fault(faults::of_github(&error))
+    }
 }
 
 /// What a run came to.
@@ -87,8 +110,9 @@ pub struct Report {
     pub stop: Stop,
 }
 
-/// Runs chunks of `state`'s walk until something says stop. Never returns early with a chunk of
-/// its own in flight, unless the lease was lost: then nothing of it can be committed.
+/// Works on `state`'s walk until something says stop: fetches its chunks, or proves it where it
+/// has reached its end. Never returns early with a chunk of its own in flight, unless the lease
+/// was lost: then nothing of it can be committed.
 pub async fn run_chunks(run: &Run<'_>, state: BackfillState, signals: &impl Signals) -> Report {
     let (lease, mut state) = match run.store.acquire(state.id, run.uid).await {
         Ok(acquired) => (acquired.lease, acquired.state),
@@ -96,7 +120,7 @@ pub async fn run_chunks(run: &Run<'_>, state: BackfillState, signals: &impl Sign
     };
     run.metrics.add("backfill_runs_active", &[], 1.0);
     let stop = tokio::select! {
-        stop = chunks(run, &lease, &mut state, signals) => stop,
+        stop = work(run, &lease, &mut state, signals) => stop,
         stop = keep(run, &lease) => stop,
     };
     run.metrics.add("backfill_runs_active", &[], -1.0);
@@ -125,6 +149,18 @@ async fn keep(run: &Run<'_>, lease: &Lease) -> Stop {
                 }
             }
         }
+    }
+}
+
+async fn work(
+    run: &Run<'_>,
+    lease: &Lease,
+    state: &mut BackfillState,
+    signals: &impl Signals,
+) -> Stop {
+    match state.stage {
+        Stage::Verify => verify::prove(run, lease, state, signals).await,
+        Stage::Resolve | Stage::Walk => chunks(run, lease, state, signals).await,
     }
 }
 
@@ -158,8 +194,8 @@ async fn chunks(
                 run.metrics.observe("backfill_chunk_duration_seconds", &[], seconds);
                 signals.progress(state).await;
             }
-            Err(chunk::Halt::Dropped) => return Stop::Dropped,
-            Err(chunk::Halt::Fault(fault)) => return stop_of(fault, committed == 0),
+            Err(Halt::Wished(stop)) => return stop,
+            Err(Halt::Fault(fault)) => return stop_of(fault, committed == 0),
         }
     }
 }
@@ -190,10 +226,8 @@ fn before_chunk(
     if state.stage != Stage::Walk {
         return Some(Stop::Walked);
     }
-    match signals.wish() {
-        Wish::Drop => return Some(Stop::Dropped),
-        Wish::Finish => return Some(Stop::Paused),
-        Wish::GoOn => {}
+    if let Some(stop) = wished(signals) {
+        return Some(stop);
     }
     if committed == 0 {
         return None;
@@ -213,6 +247,15 @@ fn before_chunk(
             let secret = run.spec.credentials_ref.as_ref().map_or("?", |one| one.name.as_str());
             Some(Stop::Wait(until, why.reason(), progress::of_secret(secret, why)))
         }
+    }
+}
+
+/// The end that the caller wishes, if so.
+fn wished(signals: &impl Signals) -> Option<Stop> {
+    match signals.wish() {
+        Wish::Drop => Some(Stop::Dropped),
+        Wish::Finish => Some(Stop::Paused),
+        Wish::GoOn => None,
     }
 }
 
@@ -239,13 +282,20 @@ pub fn paced_until(
 
 /// A fault as the end of a run: limits and other instances' leases are waits, not failures.
 fn stop_of(fault: Fault, nothing_committed: bool) -> Stop {
-    match (fault.reason, fault.not_before) {
-        (Reason::RateLimited | Reason::SecondaryRateLimited | Reason::Paced, Some(until)) => {
-            Stop::Wait(until, fault.reason, fault.message)
-        }
-        (Reason::LeaseHeld | Reason::Fenced, until) => {
-            Stop::Elsewhere(until.unwrap_or(Timestamp::MIN))
+    if let Some(until) = limit_ends(&fault) {
+        return Stop::Wait(until, fault.reason, fault.message);
+    }
+    match fault.reason {
+        Reason::LeaseHeld | Reason::Fenced => {
+            Stop::Elsewhere(fault.not_before.unwrap_or(Timestamp::MIN))
         }
         _ => Stop::Failed(fault, nothing_committed),
     }
+}
+
+/// When the limit that a fault speaks of ends; `None` where it speaks of something else.
+pub fn limit_ends(fault: &Fault) -> Option<Timestamp> {
+    use Reason::{Paced, RateLimited, SecondaryRateLimited};
+    let is_limit = matches!(fault.reason, RateLimited | SecondaryRateLimited | Paced);
+    fault.not_before.filter(|_| is_limit)
 }

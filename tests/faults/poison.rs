@@ -18,13 +18,15 @@ async fn succeeded_slowly(trial: &Trial, name: &str) -> RepositoryBackfill {
 #[tokio::test]
 async fn what_cannot_be_read_is_set_aside_alone_and_read_once_it_can_be() {
     let world = World::of("acme/bad-gateway", 12)
-        .and(&(101..=112).fold(World::empty("acme/null-node"), |all, n| all.pull(n, json!({}))));
+        .and(&(101..=112).fold(World::empty("acme/null-node"), |all, n| all.pull(n, json!({}))))
+        .and(&(201..=212).fold(World::empty("acme/newest"), |all, n| all.pull(n, json!({}))));
     let rules = json!([
         {"match": {"number": 7}, "answer": "502-json"},
         {"match": {"number": 107}, "answer": "null-node"},
+        {"match": {"number": 212}, "answer": "502-json"},
     ]);
     let trial = Trial::start(Setup::from(world).faults(rules)).await;
-    let bad = [("bad-gateway", 7_i64), ("null-node", 107)];
+    let bad = [("bad-gateway", 7_i64), ("null-node", 107), ("newest", 212)];
     for (name, _) in bad {
         trial.apply(name, json!({"repository": format!("acme/{name}")})).await;
     }
@@ -45,7 +47,7 @@ async fn what_cannot_be_read_is_set_aside_alone_and_read_once_it_can_be() {
                 FROM quarantined_pull_requests q \
                 WHERE q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL ORDER BY q.number";
     let rows = sqlx::query(rows).fetch_all(&trial.rows).await.unwrap();
-    assert_eq!(rows.len(), 2);
+    assert_eq!(rows.len(), 3);
     for (row, (name, set_aside)) in rows.iter().zip(bad) {
         assert_eq!(i64::from(row.get::<i32, _>(0)), set_aside);
         assert_eq!(row.get::<&str, _>(1), "PullRequestUnreadable", "{name}");
@@ -67,8 +69,13 @@ async fn what_cannot_be_read_is_set_aside_alone_and_read_once_it_can_be() {
 #[tokio::test]
 async fn what_can_only_be_read_in_part_is_kept_in_part_after_three_tries() {
     let whole = json!({"operation": "CompletePullRequests", "number": 10});
-    let setup = Setup::from(World::of("acme/api", 12))
-        .faults(json!([{"match": whole, "answer": "502-json"}]));
+    // The first read of a part, after three of the whole, meets a limit: that is no fault of #10.
+    let part = json!({"operation": "ReadPullRequest", "number": 10, "after_requests": 3,
+        "times": 1});
+    let setup = Setup::from(World::of("acme/api", 12)).faults(json!([
+        {"match": whole, "answer": "502-json"},
+        {"match": part, "answer": "secondary:2"},
+    ]));
     let trial = Trial::start(setup).await;
     trial.apply("api", json!({"repository": "acme/api"})).await;
     let object = succeeded_slowly(&trial, "api").await;
@@ -80,7 +87,8 @@ async fn what_can_only_be_read_in_part_is_kept_in_part_after_three_tries() {
                  JOIN pull_requests p USING (repository_id, number)
                 WHERE q.resolved_at IS NULL";
     let row = crate::support::rows::text(&trial.rows, row).await;
-    assert_eq!(row, "PageTooLarge 3 Change 10 false");
+    assert_eq!(row, "PageTooLarge 4 Change 10 false");
+    assert_eq!(trial.counts().await["by_answer"]["secondary:2"], 1);
     trial.standin.set_faults(&plan(json!([]))).await.unwrap();
     trial.annotate("api", "requested-at", "again").await;
     trial.until("api", "it is whole", |object| reason(object) == "Verified").await;

@@ -53,6 +53,8 @@ async fn one_that_appears_where_the_walk_has_been_keeps_success_away() {
     let message = message(&differs);
     assert!(message.contains("counts 41") && message.contains("40 are stored"), "{message}");
     assert!(status(&differs).next_attempt_time.is_some());
+    // What is too much at GitHub is not looked for among what it no longer lists.
+    assert_eq!(trial.asked("IndexPullRequests").await, 1);
     // It stays so: no later look calls it complete.
     trial.annotate("api", "requested-at", "look").await;
     trial
@@ -108,5 +110,27 @@ async fn one_that_was_set_aside_and_goes_from_github_is_waited_for_no_longer() {
     assert_eq!(message(&object), "11 stored, as many as GitHub counts");
     assert_eq!(status(&object).quarantined_pull_requests, Some(0));
     assert_eq!(Oracle::of("acme/api").check(&trial).await, 11);
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn an_edit_is_heeded_while_the_whole_list_is_read() {
+    let trial = Trial::start(World::of("acme/api", 350)).await;
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    trial.moves().await;
+    delete(&trial, 350).await;
+    let slow = json!([{"match": {"operation": "IndexPullRequests"}, "answer": "slow:2"}]);
+    trial.standin.set_faults(&plan(slow)).await.unwrap();
+    trial
+        .within(LIMIT, "the list is read", async || {
+            (trial.asked("IndexPullRequests").await > 1).then_some(())
+        })
+        .await;
+    trial.edit("api", json!({"spec": {"suspend": true}})).await;
+    trial.until_reason("api", "Suspended").await;
+    assert!(trial.asked("IndexPullRequests").await < 4, "the whole list was read first");
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    trial.edit("api", json!({"spec": {"suspend": false}})).await;
+    assert_eq!(message(&trial.succeeded("api").await), "349 stored, as many as GitHub counts");
     trial.finish().await;
 }

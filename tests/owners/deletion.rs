@@ -44,6 +44,27 @@ async fn delete_is_refused_unless_the_operator_allows_it() {
 }
 
 #[tokio::test]
+async fn what_was_edited_to_retain_stays_though_the_finalizer_is_still_on() {
+    let setup = Setup::from(World::of("acme/kept", 6)).args(&["--allow-row-deletion"]);
+    let mut trial = Trial::start(setup).await;
+    trial.apply("kept", json!({"repository": "acme/kept", "deletionPolicy": "Delete"})).await;
+    trial.succeeded("kept").await;
+    trial.operator.kill_9();
+    trial.edit("kept", json!({"spec": {"deletionPolicy": "Retain"}})).await;
+    let nothing = kube::api::DeleteParams::default();
+    trial.objects().delete("kept", &nothing).await.unwrap();
+    assert_eq!(trial.get("kept").await.finalizers(), [backfill_api::ROWS_FINALIZER]);
+    trial.restart("one").await;
+    trial
+        .within(LIMIT, "the object is gone", async || {
+            trial.objects().get_opt("kept").await.unwrap().is_none().then_some(())
+        })
+        .await;
+    Oracle::of("acme/kept").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
 async fn delete_takes_the_rows_of_its_own_repository_and_no_account() {
     let world = World::of("acme/going", 30).and(&World::of("acme/staying", 8));
     let trial = Trial::start(Setup::from(world).args(&["--allow-row-deletion"])).await;

@@ -127,6 +127,13 @@ pub fn after_page(
     SizeState { size: larger, quick_pages: 0 }
 }
 
+/// The size for a page under which the operator ended `times` in a row without an answer: by
+/// its memory, perhaps, which a smaller page would not fill. Once may be any restart.
+pub fn after_abandoned(size: i64, times: i64) -> i64 {
+    let halvings = (times - 1).clamp(0, 7);
+    (size >> halvings).max(1)
+}
+
 /// What to do after a page of `size` failed within `elapsed_seconds` for a cause that a smaller
 /// page may cure.
 ///
@@ -259,6 +266,14 @@ mod tests {
         (1i64..=100, 1i64..=100, proptest::option::of(1i64..=100)).prop_map(|(one, other, size)| {
             SizeBounds { size, min: one.min(other), max: one.max(other) }
         })
+    }
+
+    #[test]
+    fn a_page_that_ends_the_operator_again_and_again_is_halved() {
+        for (times, size) in [(0, 25), (1, 25), (2, 12), (3, 6), (5, 1), (100, 1)] {
+            assert_eq!(after_abandoned(25, times), size, "{times}");
+        }
+        assert_eq!(after_abandoned(1, i64::MAX), 1);
     }
 
     proptest! {

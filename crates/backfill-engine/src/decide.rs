@@ -14,12 +14,13 @@
 //! Pure and total; it must not know how a step is carried out.
 
 use backfill_api::{Disposition, Reason, Stage};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::budget::Place;
 use crate::model::{BackfillState, StateStatus};
+use crate::numbers::later;
 use crate::progress::of_secret;
-use crate::retry::{CLAIMED_LOOK, QUEUED_LOOK, REST_LOOK, STALLED_LOOK};
+use crate::retry::{CLAIMED_LOOK, QUEUED_LOOK, REST_LOOK, STALLED_LOOK, queued_look};
 use crate::seen::{Fault, Seen};
 
 /// What to do next. Exactly one per look.
@@ -106,13 +107,22 @@ pub fn decide(seen: &Seen) -> Step {
 
 fn deleted(seen: &Seen) -> Option<Step> {
     let object = &seen.object;
-    object.deleting.then_some(if object.has_finalizer { Step::Finalize } else { Step::Forget })
+    object.deleting.then_some(match (object.has_finalizer, rows_go_with(seen)) {
+        (false, _) => Step::Forget,
+        // It was put on under another spec, by another operator or by hand: the rows stay.
+        (true, false) => Step::SetFinalizer(false),
+        (true, true) => Step::Finalize,
+    })
 }
 
 fn finalizer(seen: &Seen) -> Option<Step> {
-    let object = &seen.object;
-    let wanted = object.deletes_rows && object.refusal.is_none();
-    (wanted != object.has_finalizer).then_some(Step::SetFinalizer(wanted))
+    let wanted = rows_go_with(seen);
+    (wanted != seen.object.has_finalizer).then_some(Step::SetFinalizer(wanted))
+}
+
+/// Both the spec and the operator want rows deleted with the object.
+fn rows_go_with(seen: &Seen) -> bool {
+    seen.object.deletes_rows && seen.object.refusal.is_none()
 }
 
 fn suspended(seen: &Seen) -> Option<Step> {
@@ -205,12 +215,17 @@ fn backing_off(seen: &Seen) -> Option<Step> {
     let state = seen.own_walk()?;
     let until = state.next_attempt_at.filter(|at| *at > seen.now)?;
     let error = state.last_error.as_ref()?;
+    let disposition = error.reason.disposition().unwrap_or(Disposition::Transient);
+    // What was edited since may be what mends it.
+    if seen.object.edited && matches!(disposition, Disposition::UserFix | Disposition::Bug) {
+        return None;
+    }
     if state.failed_attempts == 0 && state.status != StateStatus::Failed {
         return None;
     }
     let fault = Fault {
         reason: error.reason,
-        disposition: error.reason.disposition().unwrap_or(Disposition::Transient),
+        disposition,
         message: error.message.clone(),
         not_before: Some(until),
     };
@@ -244,12 +259,10 @@ fn paced(seen: &Seen) -> Option<Step> {
 }
 
 fn queued(seen: &Seen) -> Option<Step> {
-    if seen.permit {
-        return None;
-    }
+    let Err(ahead) = seen.permit else { return None };
     let message = "waits for one of the operator's running backfills to give way".to_owned();
     let pause = Pause::Turn { reason: Reason::Queued, message };
-    Some(Step::Wait { until: later(seen.now, QUEUED_LOOK), pause })
+    Some(Step::Wait { until: later(seen.now, queued_look(ahead)), pause })
 }
 
 fn walk(seen: &Seen) -> Option<Step> {
@@ -280,10 +293,6 @@ fn trouble(fault: Fault, until: Timestamp) -> Step {
 fn again_at(seen: &Seen, fault: &Fault) -> Timestamp {
     let soonest = later(seen.now, QUEUED_LOOK);
     fault.not_before.map_or(soonest, |at| at.max(soonest))
-}
-
-fn later(now: Timestamp, wait: SignedDuration) -> Timestamp {
-    now.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

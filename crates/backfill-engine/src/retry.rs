@@ -21,6 +21,8 @@ pub const BUG_LOOK: SignedDuration = SignedDuration::from_mins(5);
 pub const CLAIMED_LOOK: SignedDuration = SignedDuration::from_secs(15);
 /// How often a backfill that waits for a free place, or for the store, asks again.
 pub const QUEUED_LOOK: SignedDuration = SignedDuration::from_secs(2);
+/// How often one asks that has many before it: its place in the queue lapses after 15 s.
+pub const LONGEST_QUEUED_LOOK: SignedDuration = SignedDuration::from_secs(10);
 /// How often an object is looked at that has nothing left to do but rests on another's row.
 pub const REST_LOOK: SignedDuration = SignedDuration::from_hours(1);
 /// The longest wait that the other side may ask for.
@@ -35,6 +37,13 @@ pub fn backoff(failed_attempts: i64, fraction: f64) -> SignedDuration {
     let whole = (FIRST_BACKOFF * 2_i32.pow(doublings)).min(LONGEST_BACKOFF);
     let fraction = if fraction.is_nan() { 1.0 } else { fraction.clamp(0.0, 1.0) };
     span(whole.as_secs_f64() * (0.5 + fraction / 2.0))
+}
+
+/// The wait of a backfill with `ahead` others before it in the queue: the next ones are there as
+/// soon as a place is free, and hundreds do not ask all the time.
+pub fn queued_look(ahead: usize) -> SignedDuration {
+    let more = SignedDuration::from_secs(i64::try_from(ahead / 8).unwrap_or(i64::MAX));
+    QUEUED_LOOK.saturating_add(more).min(LONGEST_QUEUED_LOOK)
 }
 
 /// When to look again after a fault of this kind. `not_before` is the instant the other side
@@ -89,6 +98,13 @@ mod tests {
                 let wait = backoff(attempts, fraction).as_secs_f64();
                 assert!((wait - longest * part).abs() < 1e-6, "{attempts} {fraction}: {wait}");
             }
+        }
+    }
+
+    #[test]
+    fn the_longer_the_queue_the_rarer_its_looks() {
+        for (ahead, seconds) in [(0, 2), (7, 2), (8, 3), (63, 9), (64, 10), (usize::MAX, 10)] {
+            assert_eq!(queued_look(ahead).as_secs(), seconds, "{ahead}");
         }
     }
 

@@ -49,6 +49,8 @@ pub struct ObjectSeen {
     pub secret: Option<String>,
     /// `spec.failurePolicy.maxConsecutiveErrors`.
     pub max_consecutive_errors: i64,
+    /// The spec was edited since the status was last written.
+    pub edited: bool,
     /// The status of this generation already says Succeeded, and no restart was asked for since.
     pub succeeded: bool,
 }
@@ -72,8 +74,8 @@ pub struct Seen {
     pub budget_too_small: Option<Fault>,
     /// When the present pacing period lets the next chunk start, in Interval mode.
     pub paced_until: Option<Timestamp>,
-    /// A permit to run was to be had.
-    pub permit: bool,
+    /// A permit to run was to be had; else how many wait for one before this object.
+    pub permit: Result<(), usize>,
     /// When a passing trouble met at this look would be looked at again.
     pub retry_at: Timestamp,
     /// A trouble met before there was a row to keep it in, and when to look again.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backfill_engine::budget::RateLimit;
+use backfill_engine::budget::{BudgetSnapshot, RateLimit};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use reqwest::{Response, Url};
@@ -137,6 +137,12 @@ impl Client {
     /// The token turned out to be this account's.
     pub(crate) fn learn_viewer(&self, github_id: i64) {
         self.shared.identities.learn(self.token.hash(), &format!("viewer:{github_id}"));
+    }
+
+    /// What an earlier process knew of the token: whose it is, and the state of that budget.
+    pub fn recall(&self, identity: &str, budget: &BudgetSnapshot) {
+        self.shared.identities.learn(self.token.hash(), identity);
+        self.governor().restore(budget);
     }
 
     /// Sends a query when the governor lets it, and returns its data if all of it came.

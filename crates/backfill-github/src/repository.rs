@@ -107,16 +107,18 @@ impl Client {
     }
 
     /// One page of `first` (1 to 100) rows of the light list, in the order of the walk: one
-    /// point. Its cursors are the walk's. Where GitHub cannot answer for so many, fewer come.
+    /// point, of which `floor` must be left after it. Its cursors are the walk's. Where GitHub
+    /// cannot answer for so many, fewer come.
     pub async fn index(
         &self,
         repository: &NodeId,
         after: Option<&Cursor>,
         first: i64,
+        floor: i64,
     ) -> Result<Index, Error> {
         let mut first = first.clamp(1, 100);
         loop {
-            match self.index_page(repository, after, first).await {
+            match self.index_page(repository, after, first, floor).await {
                 Err(error) if error.is_size_related() && first > 1 => first /= 2,
                 other => return other,
             }
@@ -128,6 +130,7 @@ impl Client {
         repository: &NodeId,
         after: Option<&Cursor>,
         first: i64,
+        floor: i64,
     ) -> Result<Index, Error> {
         let variables = IndexVariables {
             id: repository.as_str().into(),
@@ -140,7 +143,7 @@ impl Client {
             text: &operation.query,
             variables: variables_of(&operation)?,
             points: 1,
-            floor: 0,
+            floor,
         };
         let found: IndexPullRequests = self.send(query, &mut Spent::default()).await?.read()?;
         let Some(IndexedNode::Repository(from)) = found.node else {

@@ -105,14 +105,14 @@ async fn a_connection_that_breaks_at_once_is_tried_once_more() {
 async fn one_bad_pull_request_is_named_and_can_be_gone_round() {
     let served = Served::start(WORLD);
     let (client, repository) = begin(&served).await;
-    let index = client.index(&repository.node_id, None, 100).await.unwrap();
+    let index = client.index(&repository.node_id, None, 100, 0).await.unwrap();
     let bad = &index.entries[7];
     served.fault(&format!(r#"{{"number":{}}}"#, bad.number), "null-node").await;
     let error = chunk(&client, &repository, None, 20, &USUAL_PARTS).await.unwrap_err();
     assert!(matches!(error, Error::NullNode { index: 7, .. }), "{error:?}");
     let alone = client.pull_request(&bad.node_id, &USUAL_PARTS, Depth::Whole).await;
     assert!(alone.unwrap_err().is_size_related());
-    client.index(&repository.node_id, None, 100).await.unwrap();
+    client.index(&repository.node_id, None, 100, 0).await.unwrap();
     let behind = Some(&bad.cursor);
     chunk(&client, &repository, behind, 20, &USUAL_PARTS).await.unwrap();
     served.requests().await;

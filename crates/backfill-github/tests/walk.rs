@@ -386,7 +386,7 @@ async fn the_light_list_has_the_walks_order_and_cursors() {
     let client = served.client();
     let repository = resolve(&client, "acme/api").await;
     let walked = walk(&client, &repository, 25, &[]).await;
-    let index = client.index(&repository.node_id, None, 100).await.unwrap();
+    let index = client.index(&repository.node_id, None, 100, 0).await.unwrap();
     assert_eq!((index.total_count, index.has_next_page), (60, false));
     let numbers: Vec<_> = index.entries.iter().map(|entry| entry.number).collect();
     assert_eq!(numbers, walked.iter().map(|pull| pull.number).collect::<Vec<_>>());

@@ -20,8 +20,8 @@ pub struct ChunkClaim {
     pub number: i64,
     /// Where its page starts; `None` at the top, and outside the walk.
     pub first_cursor: Option<Cursor>,
-    /// How often the same page was given up before.
-    pub retry_count: i64,
+    /// How many claims of the same page ended with the operator that held them.
+    pub abandoned: i64,
     /// The stage it belongs to.
     pub stage: Stage,
 }
@@ -128,14 +128,18 @@ const CLAIM: &str = "-- claim_chunk\n\
     FROM (SELECT s.*, CASE WHEN s.stage = 'Walk' THEN s.last_processed_cursor END AS first_cursor \
             FROM progressive_backfill_state s WHERE s.id = $1) AS place \
     RETURNING c.id, c.chunk_number::bigint AS chunk_number, c.first_cursor, \
-        c.retry_count::bigint AS retry_count, c.stage";
+        c.stage, (SELECT count(*) FROM backfill_chunks f \
+            WHERE f.backfill_state_id = c.backfill_state_id AND f.walk = c.walk \
+              AND f.stage = c.stage AND f.status = 'failed' AND f.error = 'abandoned' \
+              AND f.first_cursor IS NOT DISTINCT FROM c.first_cursor \
+              AND f.chunk_number > c.chunk_number - 100) AS abandoned";
 
 fn claim(row: &PgRow) -> Result<ChunkClaim, Error> {
     Ok(ChunkClaim {
         id: get(row, "id")?,
         number: get(row, "chunk_number")?,
         first_cursor: get::<Option<String>>(row, "first_cursor")?.map(Cursor),
-        retry_count: get(row, "retry_count")?,
+        abandoned: get(row, "abandoned")?,
         stage: word("stage", &get::<String>(row, "stage")?)?,
     })
 }

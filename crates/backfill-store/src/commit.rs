@@ -24,8 +24,6 @@ pub struct ChunkCommit {
     pub pull_requests: Vec<PullRequest>,
     /// Those of the page that are set aside.
     pub quarantined: Vec<Quarantined>,
-    /// Those that GitHub no longer has.
-    pub gone: Vec<PullRequestNumber>,
     /// Where the next page starts; `None` keeps the cursor. Ignored outside the walk.
     pub end_cursor: Option<Cursor>,
     /// `createdAt` of the oldest pull request of the page; `None` keeps what is stored.
@@ -89,13 +87,10 @@ async fn write(
 ) -> Result<Committed, Error> {
     let by_number: BTreeMap<PullRequestNumber, &PullRequest> =
         chunk.pull_requests.iter().map(|it| (it.number, it)).collect();
-    let mut gone = chunk.gone.clone();
-    gone.retain(|number| !by_number.contains_key(number));
     let rows: Vec<&PullRequest> = by_number.into_values().collect();
-    let (repository_id, host) = move_state(tx, lease, claim, chunk, &rows, &gone).await?;
+    let (repository_id, host) = move_state(tx, lease, claim, chunk, &rows).await?;
     let (written, child_rows_written) = write_rows(tx, repository_id, &host, &rows).await?;
-    pull_requests::bury(tx, repository_id, &gone).await?;
-    quarantine::resolve(tx, repository_id, &rows, &gone).await?;
+    quarantine::resolve(tx, repository_id, &rows).await?;
     quarantine::insert(tx, repository_id, &chunk.quarantined).await?;
     let unchanged = i64::try_from(rows.len()).unwrap_or(i64::MAX) - written;
     complete_row(tx, lease, claim, chunk, [written, unchanged]).await?;
@@ -135,7 +130,6 @@ async fn move_state(
     claim: &ChunkClaim,
     chunk: &ChunkCommit,
     rows: &[&PullRequest],
-    gone: &[PullRequestNumber],
 ) -> Result<(Uuid, String), Error> {
     let is_walk = claim.stage == Stage::Walk;
     let last = chunk.pull_requests.last().map(|it| it.number.get());
@@ -146,7 +140,6 @@ async fn move_state(
         .bind(is_walk)
         .bind(column(rows, |row| row.number.get()))
         .bind(column(&chunk.quarantined, |row| row.number.get()))
-        .bind(column(gone, |number| number.get()))
         .bind(chunk.end_cursor.as_ref().map(Cursor::as_str))
         .bind(last.or(chunk.quarantined.last().map(|it| it.number.get())))
         .bind(chunk.back_to.map(at))
@@ -170,18 +163,18 @@ const MOVE_STATE: &str = "-- commit_chunk\n\
                   AND p.deleted_at IS NULL) END, \
         stored_prs = s.stored_prs + cardinality($4::bigint[]) - (SELECT count(*) \
             FROM pull_requests p WHERE p.repository_id = s.repository_id \
-              AND p.number = ANY($4::bigint[] || $6::bigint[]) AND p.deleted_at IS NULL), \
-        last_processed_cursor = CASE WHEN $3 THEN COALESCE($7, s.last_processed_cursor) \
+              AND p.number = ANY($4::bigint[]) AND p.deleted_at IS NULL), \
+        last_processed_cursor = CASE WHEN $3 THEN COALESCE($6, s.last_processed_cursor) \
             ELSE s.last_processed_cursor END, \
         last_processed_pr_number = CASE WHEN $3 \
-            THEN COALESCE($8::bigint, s.last_processed_pr_number) \
+            THEN COALESCE($7::bigint, s.last_processed_pr_number) \
             ELSE s.last_processed_pr_number END, \
-        last_processed_at = now(), back_to = COALESCE($9::timestamptz, s.back_to), \
-        stage = COALESCE($10, s.stage), chunk_size = $11::bigint, quick_pages = $12::bigint, \
-        period_chunks = $13::bigint, points_used = s.points_used + $14::bigint, \
+        last_processed_at = now(), back_to = COALESCE($8::timestamptz, s.back_to), \
+        stage = COALESCE($9, s.stage), chunk_size = $10::bigint, quick_pages = $11::bigint, \
+        period_chunks = $12::bigint, points_used = s.points_used + $13::bigint, \
         chunks_completed = s.chunks_completed + 1, consecutive_errors = 0, failed_attempts = 0, \
         next_attempt_at = NULL, \
-        lease_expires_at = clock_timestamp() + make_interval(secs => $15::bigint), \
+        lease_expires_at = clock_timestamp() + make_interval(secs => $14::bigint), \
         updated_at = now() \
     FROM repositories r \
     WHERE s.id = $1 AND s.lease_epoch = $2 AND r.id = s.repository_id \

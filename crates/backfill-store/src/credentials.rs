@@ -24,13 +24,16 @@ pub struct StoredCredential {
 }
 
 impl Store {
-    /// The newest budget known for the identity of this token.
-    pub async fn credential(&self, token_hash: &str) -> Result<Option<BudgetSnapshot>, Error> {
+    /// The identity of this token, and the newest budget known for it.
+    pub async fn credential(
+        &self,
+        token_hash: &str,
+    ) -> Result<Option<(String, BudgetSnapshot)>, Error> {
         let mut tx = self.begin().await?;
         let query = tx
             .query(
                 "-- find_credential\n\
-                 SELECT c.rate_limit::bigint AS rate_limit, c.remaining::bigint AS remaining, \
+                 SELECT c.identity, c.rate_limit::bigint AS rate_limit, c.remaining::bigint AS remaining, \
                      c.reset_at, c.hold_until, c.response_window \
                  FROM github_credentials c \
                  WHERE c.identity = \
@@ -39,7 +42,7 @@ impl Store {
             )
             .bind(token_hash);
         let row = tx.fetch_optional(query).await?;
-        row.as_ref().map(budget).transpose()
+        row.map(|row| Ok((get(&row, "identity")?, budget(&row)?))).transpose()
     }
 
     /// Keeps a budget, and forgets tokens of the identity that were not used for a week:

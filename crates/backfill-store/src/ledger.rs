@@ -27,17 +27,12 @@ pub struct Ledger {
     pub missing: Vec<PullRequestNumber>,
     /// How many are missing.
     pub missing_count: i64,
-    /// Live rows of the repository that the walk did not meet, at most 1,000 of them: newer than
-    /// the walk, outside its window, or gone from GitHub.
-    pub unlisted: Vec<PullRequestNumber>,
-    /// How many there are.
-    pub unlisted_count: i64,
     /// The newest pull request of the walk by `createdAt`.
     pub newest: Option<(PullRequestNumber, Timestamp)>,
     /// Live rows of the repository.
     pub stored: i64,
     /// Those set aside that have no live row.
-    pub quarantined_only: i64,
+    pub set_aside: Vec<PullRequestNumber>,
 }
 
 impl Store {
@@ -59,11 +54,9 @@ impl Store {
             numbers: get(&row, "numbers")?,
             missing: list("missing")?,
             missing_count: get(&row, "missing_count")?,
-            unlisted: list("unlisted")?,
-            unlisted_count: get(&row, "unlisted_count")?,
             newest,
             stored: get(&row, "stored")?,
-            quarantined_only: get(&row, "quarantined_only")?,
+            set_aside: list("set_aside")?,
         })
     }
 
@@ -223,19 +216,14 @@ const NUMBERS: &str = "-- read_ledger\n\
         SELECT l.number FROM listed l \
         WHERE NOT EXISTS (SELECT 1 FROM held h WHERE h.number = l.number) \
           AND NOT EXISTS (SELECT 1 FROM apart a WHERE a.number = l.number)), \
-    unlisted AS ( \
-        SELECT h.number FROM held h \
-        WHERE h.is_live AND NOT EXISTS (SELECT 1 FROM listed l WHERE l.number = h.number)), \
     newest AS ( \
         SELECT h.number, h.created_at FROM held h JOIN listed l ON l.number = h.number \
         ORDER BY h.created_at DESC, h.number DESC LIMIT 1) \
     SELECT (SELECT count(*) FROM listed) AS numbers, \
         (SELECT count(*) FROM missing) AS missing_count, \
         ARRAY(SELECT number::bigint FROM missing ORDER BY number LIMIT $2) AS missing, \
-        (SELECT count(*) FROM unlisted) AS unlisted_count, \
-        ARRAY(SELECT number::bigint FROM unlisted ORDER BY number LIMIT $2) AS unlisted, \
         (SELECT number::bigint FROM newest) AS newest_number, \
         (SELECT created_at FROM newest) AS newest_created_at, \
         (SELECT count(*) FROM held WHERE is_live) AS stored, \
-        (SELECT count(*) FROM aside a WHERE NOT EXISTS ( \
-            SELECT 1 FROM held h WHERE h.number = a.number AND h.is_live)) AS quarantined_only";
+        ARRAY(SELECT a.number::bigint FROM aside a WHERE NOT EXISTS ( \
+            SELECT 1 FROM held h WHERE h.number = a.number AND h.is_live)) AS set_aside";

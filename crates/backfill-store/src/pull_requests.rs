@@ -1,6 +1,6 @@
 //! The table `pull_requests`. Must not know their children.
 
-use backfill_engine::model::{Actor, PullRequest, PullRequestNumber};
+use backfill_engine::model::{Actor, PullRequest};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -62,26 +62,6 @@ pub(crate) async fn upsert(
         .bind(column(rows, |row| texts(row.assignees.iter().map(String::as_str))))
         .bind(column(rows, |row| row.html_url.as_str()))
         .bind(column(rows, |row| texts(row.captured.iter().map(|part| part.as_str()))));
-    tx.execute(query).await
-}
-
-/// Marks those that GitHub no longer has.
-pub(crate) async fn bury(
-    tx: &mut Tx,
-    repository_id: Uuid,
-    gone: &[PullRequestNumber],
-) -> Result<i64, Error> {
-    if gone.is_empty() {
-        return Ok(0);
-    }
-    let query = tx
-        .query(
-            "-- bury_pull_requests\n\
-             UPDATE pull_requests SET deleted_at = now(), stored_at = now() \
-             WHERE repository_id = $1 AND number = ANY($2::bigint[]) AND deleted_at IS NULL",
-        )
-        .bind(repository_id)
-        .bind(column(gone, |number| number.get()));
     tx.execute(query).await
 }
 

@@ -99,27 +99,23 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// What is stored, or gone from GitHub, is no longer set aside.
+/// What is stored is no longer set aside.
 pub(crate) async fn resolve(
     tx: &mut Tx,
     repository_id: Uuid,
     stored: &[&PullRequest],
-    gone: &[PullRequestNumber],
 ) -> Result<(), Error> {
-    if stored.is_empty() && gone.is_empty() {
+    if stored.is_empty() {
         return Ok(());
     }
     let query = tx
         .query(
             "-- resolve_quarantine\n\
-             UPDATE quarantined_pull_requests SET resolved_at = now(), \
-                 gone_at = CASE WHEN number = ANY($3::bigint[]) THEN now() END \
-             WHERE repository_id = $1 AND number = ANY($2::bigint[] || $3::bigint[]) \
-               AND resolved_at IS NULL",
+             UPDATE quarantined_pull_requests SET resolved_at = now(), gone_at = NULL \
+             WHERE repository_id = $1 AND number = ANY($2::bigint[]) AND resolved_at IS NULL",
         )
         .bind(repository_id)
-        .bind(column(stored, |row| row.number.get()))
-        .bind(column(gone, |number| number.get()));
+        .bind(column(stored, |row| row.number.get()));
     tx.execute(query).await?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Each check by itself, their order, and what holds for every view of the world.
 
+use jiff::SignedDuration;
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -82,6 +83,7 @@ fn walking() -> Seen {
             restart_requested_at: None,
             secret: Some("github".into()),
             max_consecutive_errors: 5,
+            edited: false,
             succeeded: false,
         },
         state: Ok(Some(state())),
@@ -90,7 +92,7 @@ fn walking() -> Seen {
         place: Place::Now,
         budget_too_small: None,
         paced_until: None,
-        permit: true,
+        permit: Ok(()),
         retry_at: at(5),
         unrecorded: None,
     }
@@ -168,6 +170,7 @@ fn an_object_that_goes_is_let_go_whatever_else_is_wrong() {
     let broken = |finalizer| {
         with(|seen| {
             seen.object.deleting = true;
+            seen.object.deletes_rows = true;
             seen.object.has_finalizer = finalizer;
             seen.object.suspended = true;
             seen.state = Err(fault(Reason::StoreUnavailable, Disposition::Transient));
@@ -175,6 +178,22 @@ fn an_object_that_goes_is_let_go_whatever_else_is_wrong() {
     };
     assert_eq!(decide(&broken(true)), Step::Finalize);
     assert_eq!(decide(&broken(false)), Step::Forget);
+}
+
+#[test]
+fn rows_go_only_if_spec_and_operator_want_it_as_the_object_goes() {
+    let going = |deletes_rows, refusal| {
+        decide(&with(|seen| {
+            seen.object.deleting = true;
+            seen.object.has_finalizer = true;
+            seen.object.deletes_rows = deletes_rows;
+            seen.object.refusal = refusal;
+        }))
+    };
+    assert_eq!(going(true, None), Step::Finalize);
+    assert_eq!(going(false, None), Step::SetFinalizer(false), "it was edited to Retain");
+    let refusal = fault(Reason::RowDeletionNotAllowed, Disposition::UserFix);
+    assert_eq!(going(true, Some(refusal)), Step::SetFinalizer(false));
 }
 
 #[test]
@@ -241,7 +260,7 @@ fn a_proved_walk_needs_neither_credentials_nor_budget() {
         row(seen).status = StateStatus::Completed;
         seen.credentials = Err(fault(Reason::CredentialsNotFound, Disposition::UserFix));
         seen.place = Place::At { until: at(60), why: Why::Hold { until: at(60) } };
-        seen.permit = false;
+        seen.permit = Err(0);
     });
     assert_eq!(decide(&seen), Step::Complete);
 }
@@ -282,6 +301,17 @@ fn a_failure_waits_in_the_colours_of_its_cause() {
     assert_eq!(waits_for(&transient), Some(Reason::GitHubUnavailable));
     let person = failed(Reason::CredentialsInvalid, StateStatus::Failed);
     assert_eq!(rejected(&person), Some(Reason::CredentialsInvalid));
+    let edited = |reason| {
+        decide(&with(|seen| {
+            let row = row(seen);
+            row.status = StateStatus::Failed;
+            row.next_attempt_at = Some(at(5));
+            row.last_error = Some(ErrorRecord { reason, message: "said".into(), at: NOW });
+            seen.object.edited = true;
+        }))
+    };
+    assert_eq!(edited(Reason::CredentialsInvalid), Step::RunChunks, "the edit may have mended it");
+    assert_eq!(waits_for(&edited(Reason::GitHubUnavailable)), Some(Reason::GitHubUnavailable));
     let over = with(|seen| {
         row(seen).failed_attempts = 1;
         row(seen).next_attempt_at = Some(NOW);
@@ -306,7 +336,7 @@ fn limits_turns_and_pauses_are_waits() {
     assert_eq!(message, "secret github: 0 of 5000 points, resumes 00:01 UTC");
     let paced = with(|seen| seen.paced_until = Some(at(900)));
     assert_eq!(waits_for(&decide(&paced)), Some(Reason::Paced));
-    let queued = with(|seen| seen.permit = false);
+    let queued = with(|seen| seen.permit = Err(0));
     assert_eq!(waits_for(&decide(&queued)), Some(Reason::Queued));
     let small = fault(Reason::BudgetTooSmall, Disposition::UserFix);
     let too_small = with(|seen| seen.budget_too_small = Some(small));
@@ -334,7 +364,7 @@ fn any_seen() -> impl Strategy<Value = Seen> {
                 seen.object.deletes_rows = flags[3];
                 seen.object.suspended = flags[4] && flags[5];
                 seen.object.dry_run = flags[6];
-                seen.permit = flags[7];
+                seen.permit = if flags[7] { Ok(()) } else { Err(3) };
                 if flags[8] {
                     seen.place = Place::At { until: at(60), why: Why::Hold { until: at(60) } };
                 }
@@ -376,7 +406,7 @@ proptest! {
     fn nothing_is_fetched_unless_nothing_stands_against_it(seen in any_seen()) {
         if matches!(decide(&seen), Step::RunChunks | Step::Verify) {
             prop_assert!(!seen.object.deleting && !seen.object.suspended && !seen.object.dry_run);
-            prop_assert!(seen.permit && seen.place == Place::Now && seen.claimed_by.is_none());
+            prop_assert!(seen.permit.is_ok() && seen.place == Place::Now && seen.claimed_by.is_none());
             let row = seen.own_walk().unwrap();
             prop_assert!(row.status != StateStatus::Completed);
             prop_assert!(row.consecutive_errors < seen.object.max_consecutive_errors);

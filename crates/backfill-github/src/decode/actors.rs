@@ -44,17 +44,26 @@ pub(crate) fn actor(from: Option<asked::Actor>) -> Option<Actor> {
     })
 }
 
-/// A person's account.
+/// What GitHub puts behind an app's name where it answers for it as for a person.
+const BOT: &str = "[bot]";
+
+/// The account of a commit's author or of an assignee. GitHub answers with a `User` there even
+/// for an app (`dependabot[bot]`), which elsewhere, under the same number, is the `Bot`
+/// `dependabot`: one account must not read differently from page to page.
 pub(crate) fn user_account(user: asked::User) -> Option<Actor> {
     let Some(github_id) = user.database_id else {
         without_number(&user.login);
         return None;
     };
+    let (account_type, login) = match user.login.strip_suffix(BOT) {
+        Some(app) => (AccountType::Bot, app.to_owned()),
+        None => (AccountType::User, user.login),
+    };
     Some(Actor {
-        account_type: AccountType::User,
+        account_type,
         github_id: github_id.into(),
         node_id: Some(NodeId(user.id.into_inner())),
-        login: user.login,
+        login,
         display_name: user.name,
         avatar_url: Some(user.avatar_url.0),
         profile_url: Some(user.url.0),
@@ -63,4 +72,31 @@ pub(crate) fn user_account(user: asked::User) -> Option<Actor> {
 
 fn without_number(login: &str) {
     tracing::debug!(login, "an account has no number and is stored as a deleted one");
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use cynic::Id;
+
+    use super::*;
+    use crate::queries::Uri;
+
+    #[test]
+    fn an_app_that_comes_as_a_person_is_the_bot_it_is_elsewhere() {
+        let read = |login: &str| {
+            let user = asked::User {
+                id: Id::new("U_1"),
+                database_id: Some(49_699_333),
+                login: login.to_owned(),
+                avatar_url: Uri("https://avatars".to_owned()),
+                url: Uri("https://github.com/apps/dependabot".to_owned()),
+                name: None,
+            };
+            let actor = user_account(user).unwrap();
+            (actor.account_type, actor.login)
+        };
+        assert_eq!(read("dependabot[bot]"), (AccountType::Bot, "dependabot".to_owned()));
+        assert_eq!(read("mona"), (AccountType::User, "mona".to_owned()));
+    }
 }

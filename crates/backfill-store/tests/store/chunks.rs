@@ -11,7 +11,7 @@ async fn a_chunk_and_the_cursor_commit_together() {
     let database = Database::migrated().await;
     let store = database.store("one");
     let (acquired, claim) = claimed(&store).await;
-    assert_eq!((claim.number, claim.first_cursor.clone(), claim.retry_count), (1, None, 0));
+    assert_eq!((claim.number, claim.first_cursor.clone(), claim.abandoned), (1, None, 0));
 
     let page = chunk(vec![pull_request(9), pull_request(8)], "c1");
     let committed = store.commit_chunk(&acquired.lease, &claim, &page).await.unwrap();
@@ -81,7 +81,7 @@ async fn a_late_writer_loses_and_leaves_nothing() {
     assert_eq!(database.text(left).await, "0,0,");
 
     let claim = new.claim_chunk(&taken.lease).await.unwrap();
-    assert_eq!((claim.number, claim.first_cursor.clone(), claim.retry_count), (2, None, 1));
+    assert_eq!((claim.number, claim.first_cursor.clone(), claim.abandoned), (2, None, 1));
     new.commit_chunk(&taken.lease, &claim, &page).await.unwrap();
     let chunks = "SELECT string_agg(chunk_number || ':' || status || ':' || COALESCE(error, ''), \
         ' ' ORDER BY chunk_number) FROM backfill_chunks";

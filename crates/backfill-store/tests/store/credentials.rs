@@ -34,11 +34,12 @@ async fn what_is_recorded_is_found_by_every_token_of_the_identity() {
     store.record_credential(&credential("b", "viewer:1", 3000)).await.unwrap();
     store.record_credential(&credential("c", "viewer:2", 10)).await.unwrap();
     for hash in ["a", "b"] {
-        let found = store.credential(hash).await.unwrap().unwrap();
+        let (identity, found) = store.credential(hash).await.unwrap().unwrap();
+        assert_eq!(identity, "viewer:1");
         assert_eq!(found, credential("b", "viewer:1", 3000).budget, "the newest is told");
     }
     store.record_credential(&credential("a", "viewer:1", 2999)).await.unwrap();
-    let found = store.credential("b").await.unwrap().unwrap();
+    let (_, found) = store.credential("b").await.unwrap().unwrap();
     assert_eq!(found.rate_limit.unwrap().remaining, 2999);
 }
 
@@ -51,10 +52,11 @@ async fn tokens_unused_for_a_week_are_forgotten_and_unknown_fields_do_no_harm() 
     store.record_credential(&credential("new", "installation:7", 2)).await.unwrap();
     assert_eq!(store.credential("old").await.unwrap(), None);
     database.run("UPDATE github_credentials SET response_window = '[1]', hold_until = NULL").await;
-    let found = store.credential("new").await.unwrap().unwrap();
+    let (_, found) = store.credential("new").await.unwrap().unwrap();
     assert_eq!((found.rate_limit.unwrap().remaining, found.hold_until), (2, None));
     let unlimited =
         StoredCredential { budget: BudgetSnapshot::default(), ..credential("ghes", "token:x", 0) };
     store.record_credential(&unlimited).await.unwrap();
-    assert_eq!(store.credential("ghes").await.unwrap(), Some(BudgetSnapshot::default()));
+    let told = Some(("token:x".to_owned(), BudgetSnapshot::default()));
+    assert_eq!(store.credential("ghes").await.unwrap(), told);
 }

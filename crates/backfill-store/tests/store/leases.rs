@@ -61,7 +61,7 @@ async fn of_two_that_acquire_together_one_writes() {
 }
 
 #[tokio::test]
-async fn abandoned_chunks_are_closed_and_counted_as_retries() {
+async fn abandoned_chunks_are_closed_and_counted() {
     let database = Database::migrated().await;
     let store = database.store("one");
     let (acquired, _) = claimed(&store).await;
@@ -70,21 +70,24 @@ async fn abandoned_chunks_are_closed_and_counted_as_retries() {
         let lease = store.acquire(id, UID).await.unwrap().lease;
         let claim = store.claim_chunk(&lease).await.unwrap();
         assert_eq!(
-            (claim.retry_count, claim.number, claim.first_cursor),
+            (claim.abandoned, claim.number, claim.first_cursor),
             (retries, retries + 1, None)
         );
     }
     let lease = store.acquire(id, UID).await.unwrap().lease;
     let claim = store.claim_chunk(&lease).await.unwrap();
     store.fail_chunk(&lease, &claim, "GitHub says 502").await.unwrap();
+    let again = store.claim_chunk(&lease).await.unwrap();
+    assert_eq!(again.abandoned, 4, "what fails otherwise is none of them");
+    store.fail_chunk(&lease, &again, "GitHub says 502").await.unwrap();
     let chunks =
         "SELECT status, error, count(*) FROM backfill_chunks GROUP BY 1, 2 ORDER BY 3 DESC";
-    assert_eq!(database.text(chunks).await, "failed,abandoned,4;failed,\"GitHub says 502\",1");
+    assert_eq!(database.text(chunks).await, "failed,abandoned,4;failed,\"GitHub says 502\",2");
 
     let state = commit(&store, &lease, &chunk(vec![pull_request(9)], "c1")).await.state;
-    assert_eq!((state.recent_failures, state.chunks_completed), (5, 1));
+    assert_eq!((state.recent_failures, state.chunks_completed), (6, 1));
     let fresh = store.claim_chunk(&lease).await.unwrap();
-    assert_eq!((fresh.retry_count, fresh.first_cursor), (0, Some(Cursor::from("c1"))));
+    assert_eq!((fresh.abandoned, fresh.first_cursor), (0, Some(Cursor::from("c1"))));
 }
 
 /// Commits one chunk through a relay that breaks at COMMIT, then settles it as a caller must.

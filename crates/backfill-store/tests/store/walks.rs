@@ -30,7 +30,7 @@ async fn a_new_walk_starts_from_the_top_over_kept_rows() {
 
     let lease = store.acquire(second.id, UID).await.unwrap().lease;
     let claim = store.claim_chunk(&lease).await.unwrap();
-    assert_eq!((claim.number, claim.retry_count), (2, 0), "numbers are never used again");
+    assert_eq!((claim.number, claim.abandoned), (2, 0), "numbers are never used again");
     assert_eq!(
         database.text("SELECT get_next_chunk_number(id) FROM progressive_backfill_state").await,
         "3"
