@@ -73,7 +73,14 @@ async fn a_token_refused_from_the_start_is_replaced_without_a_restart() {
     trial.apply("api", json!({"repository": "acme/api"})).await;
     let invalid = trial.stalled("api", "CredentialsInvalid").await;
     assert!(message(&invalid).contains("secret github"), "{}", message(&invalid));
-    // Not asked again and again: GitHub locks out whoever does.
+    // Not asked again and again: GitHub locks out whoever does. This brings a look, and is no
+    // request to try once more.
+    trial.annotate("api", "restart-requested-at", "look").await;
+    trial
+        .until("api", "looked at again", |object| {
+            status(object).last_handled_restart_requested_at.as_deref() == Some("look")
+        })
+        .await;
     assert_eq!(trial.counts().await["requests"], 1);
     let other = format!("{}2", trial.token);
     trial.cluster.create_credentials(&trial.namespace, "github", &other).await.unwrap();
@@ -104,6 +111,7 @@ async fn a_token_refused_under_way_is_replaced_and_the_walk_goes_on_where_it_was
     let pages = trial.counts().await["pages_by_cursor"].clone();
     let served = pages.as_object().unwrap().values().filter_map(serde_json::Value::as_u64);
     let (pages, served) = (pages.as_object().unwrap().len(), served.sum::<u64>());
+    assert!(pages >= 10, "{pages} pages");
     assert!(served <= u64::try_from(pages).unwrap() + 1, "one page is read again at most");
     Oracle::of("acme/api").check(&trial).await;
     trial.finish().await;

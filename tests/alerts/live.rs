@@ -10,6 +10,25 @@ use testbed::assets;
 use crate::support::secrecy::{metric, metrics};
 use crate::support::{LIMIT, Trial, World};
 
+/// Panics unless what was done and met so far is counted, and GitHub's limits are told.
+async fn assert_counted(trial: &Trial) {
+    for series in [
+        "backfill_failures_total{reason=\"CredentialsNotFound\"}",
+        "backfill_pull_requests_total{result=\"stored\"}",
+        "backfill_github_requests_total{operation=\"ListPullRequests\",result=\"ok\"}",
+        "backfill_github_points_total",
+        "backfill_status_writes_total{result=\"written\"}",
+    ] {
+        assert!(metric(trial, series).await > Some(0.0), "{series}");
+    }
+    let text = metrics(trial).await;
+    for name in ["remaining", "limit", "reset_timestamp_seconds"] {
+        let start = format!("backfill_github_rate_limit_{name}{{identity=\"viewer:");
+        let told = text.lines().any(|line| line.starts_with(&start) && !line.ends_with(" 0"));
+        assert!(told, "{name}");
+    }
+}
+
 /// promtool's opinion of a scrape; empty if it has nothing to say.
 fn opinion(scrape: &str) -> String {
     let mut promtool = Command::new(assets::promtool().unwrap());
@@ -30,6 +49,7 @@ async fn what_is_served_follows_promtools_rules_and_names_what_stalls() {
     trial.apply("lost", lost).await;
     trial.succeeded("api").await;
     trial.stalled("lost", "CredentialsNotFound").await;
+    assert_counted(&trial).await;
     let namespace = trial.namespace.clone();
     let stalled = |name: &str, reason: &str| {
         format!(

@@ -8,7 +8,7 @@ use testbed::{Cluster, chart};
 
 use super::{DATABASE, helm, rendered};
 use crate::support::rows::number;
-use crate::support::{Ground, LIMIT, Setup, Trial, World, plan};
+use crate::support::{Ground, LIMIT, Setup, Trial, World, plan, reason};
 
 /// Group, resource with its subresource, verb.
 type Grant = (String, String, String);
@@ -117,9 +117,7 @@ async fn everything(trial: &Trial) {
         if suspend {
             trial.until_reason("first", "Suspended").await;
         } else {
-            trial
-                .until("first", "going on", |one| crate::support::reason(one) != "Suspended")
-                .await;
+            trial.until("first", "going on", |one| !["", "Suspended"].contains(&reason(one))).await;
         }
     }
     trial.standin.set_faults(&plan(json!([]))).await.unwrap();

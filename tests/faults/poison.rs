@@ -8,6 +8,7 @@ use sqlx::Row;
 use crate::support::objects::{message, status};
 use crate::support::oracle::Oracle;
 use crate::support::rows::number;
+use crate::support::secrecy::metric;
 use crate::support::{LIMIT, Setup, Trial, World, has, plan, reason};
 
 async fn succeeded_slowly(trial: &Trial, name: &str) -> RepositoryBackfill {
@@ -48,6 +49,8 @@ async fn what_cannot_be_read_is_set_aside_alone_and_read_once_it_can_be() {
                 WHERE q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL ORDER BY q.number";
     let rows = sqlx::query(rows).fetch_all(&trial.rows).await.unwrap();
     assert_eq!(rows.len(), 3);
+    let series = "backfill_pull_requests_total{result=\"quarantined\"}";
+    assert_eq!(metric(&trial, series).await, Some(3.0));
     for (row, (name, set_aside)) in rows.iter().zip(bad) {
         assert_eq!(i64::from(row.get::<i32, _>(0)), set_aside);
         assert_eq!(row.get::<&str, _>(1), "PullRequestUnreadable", "{name}");
@@ -106,9 +109,11 @@ async fn runs_that_only_fail_open_the_circuit_and_a_request_closes_it() {
     assert!(message(&open).starts_with("2 runs in a row failed"), "{}", message(&open));
     assert!(message(&open).contains("#12"), "{}", message(&open));
     let requests = trial.counts().await["requests"].clone();
-    trial.edit("api", json!({"metadata": {"annotations": {"a-look": "1"}}})).await;
-    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    // A new generation brings a look, and its priority leaves the walk as it is.
+    trial.edit("api", json!({"spec": {"priority": "High"}})).await;
+    trial.stalled("api", "CircuitOpen").await;
     assert_eq!(trial.counts().await["requests"], requests, "an open circuit asks nothing");
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
     trial.annotate("api", "requested-at", "mended").await;
     let object = trial.succeeded("api").await;
     assert_eq!(reason(&object), "Verified");

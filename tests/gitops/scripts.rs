@@ -110,7 +110,9 @@ fn output(verdict: &Value) -> Value {
 fn each_action_is_offered_where_it_helps_and_changes_one_field() {
     let tests = yaml("actions/action_test.yaml");
     let input = |test: &Value| stored(&format!("actions/{}", test["inputPath"].as_str().unwrap()));
-    for test in tests["discoveryTests"].as_array().unwrap() {
+    let discoveries = tests["discoveryTests"].as_array().unwrap();
+    assert!(!discoveries.is_empty(), "{tests}");
+    for test in discoveries {
         let verdict = verdicts::of(&[json!({"object": input(test)})]).remove(0);
         let named = |disabled: bool| {
             let all = test["result"].as_array().unwrap().iter();
@@ -124,7 +126,10 @@ fn each_action_is_offered_where_it_helps_and_changes_one_field() {
             assert_eq!(by_lua[action]["disabled"], named(true).contains(action), "{action}");
         }
     }
-    for test in tests["actionTests"].as_array().unwrap() {
+    let actions = tests["actionTests"].as_array().unwrap();
+    let acted: BTreeSet<_> = actions.iter().map(|test| test["action"].as_str().unwrap()).collect();
+    assert_eq!(acted, BTreeSet::from(argocd::ACTIONS));
+    for test in actions {
         let action = test["action"].as_str().unwrap();
         let mut expected = input(test);
         match action {

@@ -1,7 +1,7 @@
 //! Several operators on the same objects, operators that are told to stop, and objects that go
 //! while a chunk is under way. Must not know leases beyond the rows they leave.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kube::api::DeleteParams;
 
@@ -39,6 +39,11 @@ async fn two_operators_at_once_store_and_publish_like_one() {
         assert!(counts.is_sorted(), "{name}: {counts:?}");
     }
     assert!(!second.log().contains("panicked"), "{}", second.log());
+    let url = format!("{}/metrics", second.url());
+    let text = testbed::http().get(url).send().await.unwrap().text().await.unwrap();
+    let count = "backfill_reconcile_duration_seconds_count ";
+    let looks = text.lines().find_map(|line| line.strip_prefix(count)?.parse::<f64>().ok());
+    assert!(looks >= Some(3.0), "the second has not looked at each: {looks:?}");
     trial.finish().await;
 }
 
@@ -52,20 +57,15 @@ async fn an_operator_told_to_stop_finishes_its_chunk_and_gives_the_lease_back() 
     chunks(&trial, 1).await;
     chunk_under_way(&trial, &proxies.github).await;
     let stored = number(&trial.rows, CHUNKS).await;
-    let told = Instant::now();
     trial.operator.terminate().unwrap();
     let status = trial.operator.wait(LIMIT).await.unwrap();
     assert_eq!(status.code(), Some(0), "{status}");
-    // The chunk's own answer was held back for part of it.
-    assert!(told.elapsed() < Duration::from_secs(20), "it took {:?}", told.elapsed());
     assert_eq!(number(&trial.rows, CHUNKS).await, stored + 1, "the chunk under way was stored");
     let holder = "SELECT lease_holder FROM progressive_backfill_state";
-    assert_eq!(text(&trial.rows, holder).await, "", "the lease was given back");
     // Another instance therefore need not wait for it.
-    let started = Instant::now();
+    assert_eq!(text(&trial.rows, holder).await, "", "the lease was given back");
     trial.restart("another").await;
     chunks(&trial, stored + 2).await;
-    assert!(started.elapsed() < Duration::from_secs(25), "it took {:?}", started.elapsed());
     trial.succeeded("stop").await;
     assert_eq!(Oracle::of("acme/stop").check(&trial).await, 12);
     assert_chained(&trial.rows, 0).await;

@@ -112,7 +112,7 @@ async fn a_reset_by_hand_closes_an_open_circuit() {
     trial.apply("api", spec).await;
     // The circuit opens at the look after the failure.
     trial.until("api", "a failure", |o| status(o).consecutive_errors == Some(1)).await;
-    trial.edit("api", json!({"metadata": {"annotations": {"a-look": "1"}}})).await;
+    trial.edit("api", json!({"spec": {"priority": "High"}})).await;
     let open = trial.stalled("api", "CircuitOpen").await;
     assert!(message(&open).contains("requested-at"), "{}", message(&open));
     let row = "SELECT status || ' ' || (metadata->>'pause_reason') FROM progressive_backfill_state";
@@ -122,7 +122,7 @@ async fn a_reset_by_hand_closes_an_open_circuit() {
     let reset = "UPDATE progressive_backfill_state SET consecutive_errors = 0, status = 'active' \
                  WHERE status = 'paused'";
     assert_eq!(sqlx::query(reset).execute(&trial.rows).await.unwrap().rows_affected(), 1);
-    trial.edit("api", json!({"metadata": {"annotations": {"a-look": "2"}}})).await;
+    trial.edit("api", json!({"spec": {"priority": "Low"}})).await;
     trial.succeeded("api").await;
     Oracle::of("acme/api").check(&trial).await;
     trial.finish().await;

@@ -132,24 +132,37 @@ impl Trial {
         .await;
     }
 
-    /// Waits until only a person can mend the object, for this reason.
+    /// Waits until only a person can mend the object, for this reason, and a Warning says so.
     pub async fn stalled(&self, name: &str, wanted: &str) -> RepositoryBackfill {
         let found = self
             .until(name, wanted, |object| has(object, "Stalled") && reason(object) == wanted)
             .await;
         assert_eq!(condition(&found, "Ready"), Some("False"));
         assert!(!message(&found).is_empty(), "a person is told what to mend");
+        self.within(LIMIT, &format!("{name}: a Warning of {wanted}"), async || {
+            let warns = |event: &Event| {
+                event.reason.as_deref() == Some(wanted) && event.type_.as_deref() == Some("Warning")
+            };
+            self.about(name).await.iter().any(warns).then_some(())
+        })
+        .await;
         found
     }
 
     /// The events of an object, with how often each was seen.
     pub async fn events(&self, name: &str) -> Vec<(String, i32)> {
+        let seen = |event: &Event| event.series.as_ref().map_or(1, |series| series.count);
+        let events = self.about(name).await.into_iter();
+        events.map(|event| (event.reason.clone().unwrap_or_default(), seen(&event))).collect()
+    }
+
+    /// The events of an object as they are.
+    async fn about(&self, name: &str) -> Vec<Event> {
         let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
-        let all = events.list(&ListParams::default()).await.unwrap().items.into_iter();
-        let of_it = all.filter(|event| {
+        let mut all = events.list(&ListParams::default()).await.unwrap().items;
+        all.retain(|event| {
             event.regarding.as_ref().and_then(|about| about.name.as_deref()) == Some(name)
         });
-        let seen = |event: &Event| event.series.as_ref().map_or(1, |series| series.count);
-        of_it.map(|event| (event.reason.clone().unwrap_or_default(), seen(&event))).collect()
+        all
     }
 }

@@ -21,7 +21,9 @@ pub static CONFIG_MAP: LazyLock<Value> = LazyLock::new(|| {
 pub fn of(cases: &[Value]) -> Vec<Value> {
     let asked = json!({"configMap": *CONFIG_MAP, "cases": cases});
     let answer = assets::judge(&asked).unwrap();
-    answer.as_array().unwrap().clone()
+    let all = answer.as_array().unwrap().clone();
+    assert_eq!(all.len(), cases.len(), "one verdict for each case: {answer}");
+    all
 }
 
 /// What kstatus and Argo CD must say of an object: the table of the status contract.

@@ -1,12 +1,14 @@
 //! What people and their programs see of a walk: fields, conditions, events, rows.
 
+use std::collections::BTreeSet;
+
 use backfill_api::Stage;
 use serde_json::json;
 use sqlx::Row;
 
 use crate::support::objects::{condition, message, status};
 use crate::support::world::created;
-use crate::support::{Setup, Trial, World};
+use crate::support::{LIMIT, Setup, Trial, World};
 
 #[tokio::test]
 async fn a_finished_walk_says_all_that_it_was() {
@@ -69,10 +71,18 @@ async fn the_status_moves_with_the_walk_and_events_only_mark_its_turns() {
     let under_way = all.iter().find(|one| one.status.chunks_completed > Some(0)).unwrap();
     let estimate = under_way.status.estimated_completion_time.as_ref().unwrap();
     assert!(estimate.0 > under_way.status.start_time.as_ref().unwrap().0);
-    let reasons = trial.statuses.reasons("slow").await;
-    let events = trial.events("slow").await;
-    assert!(events.len() <= reasons.len(), "{events:?} for {reasons:?}");
-    assert!(events.iter().any(|(reason, seen)| reason == "Verified" && *seen == 1), "{events:?}");
+    let turns = trial.statuses.reasons("slow").await;
+    // A status is written first and announced then.
+    let events = trial
+        .within(LIMIT, "the last turn is announced", async || {
+            let events = trial.events("slow").await;
+            events.iter().any(|(reason, _)| reason == "Verified").then_some(events)
+        })
+        .await;
+    let seen: i32 = events.iter().map(|(_, seen)| seen).sum();
+    assert!(usize::try_from(seen).unwrap() <= turns.len(), "{events:?} for {turns:?}");
+    let announced: BTreeSet<_> = events.into_iter().map(|(reason, _)| reason).collect();
+    assert_eq!(announced, turns.into_iter().collect());
     trial.finish().await;
 }
 

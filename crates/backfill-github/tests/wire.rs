@@ -123,6 +123,15 @@ async fn a_request_carries_what_github_asks_for_and_the_answer_is_read() {
 }
 
 #[tokio::test]
+async fn a_server_that_tells_no_limits_is_no_trouble() {
+    let (_, rest) = GOOD.split_once(r#""viewer""#).unwrap();
+    let bare = format!(r#"{{"data":{{"rateLimit":null,"viewer"{rest}"#);
+    let (client, _seen) = server(vec![answer("200 OK", "", &bare)]).await;
+    resolve(&client).await.unwrap();
+    assert_eq!(client.governor().limits(), None);
+}
+
+#[tokio::test]
 async fn two_tokens_of_one_account_share_a_governor() {
     let dear = GOOD.replace("4999", "17");
     let (github, _seen) =

@@ -355,7 +355,8 @@ fn a_dry_run_only_ever_resolves() {
 }
 
 fn any_seen() -> impl Strategy<Value = Seen> {
-    let flags = proptest::collection::vec(any::<bool>(), 12);
+    // Each obstacle is rare enough that now and then none stands in the way.
+    let flags = proptest::collection::vec(proptest::bool::weighted(0.25), 14);
     (flags, 0..8_i64, 0..4_u8, -10..10_i64, 0..3_u8).prop_map(
         |(flags, errors, status, next, owner)| {
             with(|seen| {
@@ -364,10 +365,17 @@ fn any_seen() -> impl Strategy<Value = Seen> {
                 seen.object.deletes_rows = flags[3];
                 seen.object.suspended = flags[4] && flags[5];
                 seen.object.dry_run = flags[6];
-                seen.permit = if flags[7] { Ok(()) } else { Err(3) };
+                seen.permit = if flags[7] { Err(3) } else { Ok(()) };
                 if flags[8] {
                     seen.place = Place::At { until: at(60), why: Why::Hold { until: at(60) } };
                 }
+                if flags[12] {
+                    let missing = fault(Reason::CredentialsNotFound, Disposition::UserFix);
+                    seen.credentials = Err(missing);
+                }
+                let down = fault(Reason::GitHubUnavailable, Disposition::Transient);
+                seen.unrecorded = flags[13].then_some((down, at(next)));
+                seen.paced_until = Some(at(next * 100));
                 let row = row(seen);
                 row.stage = if flags[9] { Stage::Walk } else { Stage::Verify };
                 row.consecutive_errors = errors;
@@ -404,9 +412,16 @@ proptest! {
 
     #[test]
     fn nothing_is_fetched_unless_nothing_stands_against_it(seen in any_seen()) {
-        if matches!(decide(&seen), Step::RunChunks | Step::Verify) {
-            prop_assert!(!seen.object.deleting && !seen.object.suspended && !seen.object.dry_run);
-            prop_assert!(seen.permit.is_ok() && seen.place == Place::Now && seen.claimed_by.is_none());
+        let step = decide(&seen);
+        if matches!(step, Step::Resolve | Step::RunChunks | Step::Verify) {
+            prop_assert!(!seen.object.deleting && !seen.object.suspended);
+            prop_assert!(seen.credentials.is_ok());
+            prop_assert!(seen.place == Place::Now && seen.claimed_by.is_none());
+            prop_assert!(seen.unrecorded.as_ref().is_none_or(|(_, until)| *until <= seen.now));
+        }
+        if matches!(step, Step::RunChunks | Step::Verify) {
+            prop_assert!(seen.permit.is_ok() && !seen.object.dry_run);
+            prop_assert!(seen.paced_until <= Some(seen.now));
             let row = seen.own_walk().unwrap();
             prop_assert!(row.status != StateStatus::Completed);
             prop_assert!(row.consecutive_errors < seen.object.max_consecutive_errors);

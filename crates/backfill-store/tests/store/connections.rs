@@ -53,8 +53,10 @@ async fn limits_are_set_in_each_transaction_and_leave_no_trace() {
     let relay = Relay::to(database.server()).await;
     database.through(relay.port).store("one").ping().await.unwrap();
     let sent = String::from_utf8_lossy(&relay.sent()).into_owned();
-    for setting in ["search_path", "statement_timeout", "lock_timeout"] {
-        assert!(sent.contains(&format!("set_config('{setting}'")), "{setting}");
+    let settings =
+        ["search_path", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
+    for (n, setting) in (1..).zip(settings) {
+        assert!(sent.contains(&format!("set_config('{setting}', ${n}, true)")), "{setting}");
     }
     assert!(sent.contains("\"public\", pg_temp"), "public comes alone, pg_temp last");
     assert!(!sent.contains("options\0"), "a pooler refuses start-up options");

@@ -122,6 +122,26 @@ async fn a_lost_transaction_is_tried_three_times_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_server_that_refuses_a_commit_is_believed_only_where_it_rolled_back() {
+    for (sqlstate, failures, commits, unknown) in
+        [("40001", 2, true, false), ("23503", 1, false, false), ("57P01", 1, false, true)]
+    {
+        let database = Database::migrated().await;
+        let store = database.store("one");
+        let (acquired, claim) = claimed(&store).await;
+        failing(&database, sqlstate, failures).await;
+        let at_commit = "DROP TRIGGER fail ON pull_requests; \
+            CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON pull_requests \
+                DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()";
+        database.run(at_commit).await;
+        let page = chunk(vec![pull_request(9)], "c1");
+        let done = store.commit_chunk(&acquired.lease, &claim, &page).await;
+        let is_unknown = matches!(done, Err(Error::OutcomeUnknown(_)));
+        assert_eq!((done.is_ok(), is_unknown), (commits, unknown), "{sqlstate}: {done:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_database_that_is_away_is_no_start_up_failure() {
     let nowhere = Database { url: "postgres://nobody@127.0.0.1:1/none".to_owned() };
     let options = Options { acquire_timeout: Duration::from_millis(300), ..nowhere.options("one") };
@@ -156,12 +176,16 @@ async fn what_postgres_refuses_leaves_nothing() {
     let error = store.commit_chunk(&acquired.lease, &claim, &page).await.unwrap_err();
     assert!(matches!(error, Error::Refused(_)), "{error:?}");
     assert_eq!(error.disposition(), Disposition::Bug, "the model is sanitised before");
-    assert_eq!(database.text("SELECT count(*) FROM pull_requests").await, "0");
+    let left = "SELECT (SELECT count(*) FROM pull_requests), last_processed_cursor, \
+        processed_prs, chunks_completed, \
+        (SELECT string_agg(status, ' ') FROM backfill_chunks) FROM progressive_backfill_state";
+    assert_eq!(database.text(left).await, "0,,0,0,processing");
     let mut too_large = pull_request(9);
     too_large.additions = i64::from(i32::MAX) + 1;
     let page = chunk(vec![too_large], "c1");
     let error = store.commit_chunk(&acquired.lease, &claim, &page).await.unwrap_err();
     assert!(matches!(error, Error::Refused(_)), "{error:?}");
+    assert_eq!(database.text(left).await, "0,,0,0,processing");
     // The claim is still good for what can be stored.
     let mut fine = pull_request(9);
     fine.node_id = NodeId::from("PR_fine");

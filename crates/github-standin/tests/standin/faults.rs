@@ -133,7 +133,7 @@ fn a_null_node_is_the_one_or_the_first() {
 fn both_rate_limit_forms_really_end_the_window() {
     for (name, kind) in [("rate-limit-old", "RATE_LIMITED"), ("rate-limit-new", "RATE_LIMIT")] {
         let running = three();
-        running.limit(&json!({"window_seconds": 2}));
+        running.limit(&json!({"window_seconds": 6}));
         running.plan(&json!([{"match": {"times": 1}, "answer": name}]));
         let answer = running.query(HEAVY);
         assert_eq!((answer.status, &answer.error()["type"]), (200, &json!(kind)));
@@ -147,9 +147,9 @@ fn both_rate_limit_forms_really_end_the_window() {
 #[test]
 fn secondary_limits_with_and_without_retry_after() {
     let running = three();
-    running.plan(&json!([{"match": {"times": 1}, "answer": "secondary:1"}]));
+    running.plan(&json!([{"match": {"times": 1}, "answer": "secondary:3"}]));
     let told = running.query(HEAVY);
-    assert_eq!((told.status, told.number("retry-after")), (403, 1));
+    assert_eq!((told.status, told.number("retry-after")), (403, 3));
     assert!(told.number("x-ratelimit-remaining") > 0);
     assert_eq!(running.query(HEAVY).status, 403, "it holds until then");
     eventually("the wait is over", || running.query(HEAVY).status == 200);

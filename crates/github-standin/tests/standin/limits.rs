@@ -104,7 +104,7 @@ fn the_last_good_answer_shows_nothing_left_and_going_on_is_a_violation() {
 
 #[test]
 fn waiting_for_the_reset_helps() {
-    let running = spent(1.0);
+    let running = spent(4.0);
     let first = running.query(TWO_POINTS).number("x-ratelimit-reset");
     eventually("a fresh window", || running.query(ONE_POINT).json().get("errors").is_none());
     let answer = running.query(ONE_POINT);
