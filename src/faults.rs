@@ -4,6 +4,7 @@
 
 use backfill_api::{Disposition, Reason, RepositoryBackfillSpec};
 use backfill_engine::seen::Fault;
+use jiff::Timestamp;
 
 /// A fault of `reason`, in the reason's own disposition.
 pub fn new(reason: Reason, message: impl Into<String>) -> Fault {
@@ -76,4 +77,11 @@ pub fn chunk_timed_out(size: i64) -> Fault {
         Reason::ChunkTimedOut,
         format!("a chunk of {size} took longer than 15 minutes and was given up"),
     )
+}
+
+/// When the limit that a fault speaks of ends; `None` where it speaks of something else.
+pub fn limit_ends(fault: &Fault) -> Option<Timestamp> {
+    use Reason::{Paced, RateLimited, SecondaryRateLimited};
+    let is_limit = matches!(fault.reason, RateLimited | SecondaryRateLimited | Paced);
+    fault.not_before.filter(|_| is_limit)
 }

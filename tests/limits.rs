@@ -113,7 +113,8 @@ async fn a_limit_at_the_first_question_is_a_wait_and_no_failure() {
     assert_eq!(condition(&held, "Ready"), Some("Unknown"));
     trial.succeeded("api").await;
     let failures = "backfill_failures_total{reason=\"SecondaryRateLimited\"}";
-    assert_eq!(crate::support::secrecy::metric(&trial, failures).await.unwrap_or(0.0), 0.0);
+    let failures = crate::support::secrecy::metric(&trial, failures).await;
+    assert!(failures.is_none_or(|count| count < 1.0), "{failures:?}");
     trial.finish().await;
 }
 

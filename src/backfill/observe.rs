@@ -68,10 +68,7 @@ pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
     };
     let unrecorded = ctx.memory.trouble(&id.uid, &Observed::wish(object));
     let attempts = unrecorded.as_ref().map_or(0, |trouble| trouble.attempts);
-    let permit = match wants_to_run(object, &id, known) {
-        true => ctx.permits.take(&id.uid),
-        false => Err(0),
-    };
+    let permit = if wants_to_run(object, &id, known) { ctx.permits.take(&id.uid) } else { Err(0) };
     let seen = Seen {
         now,
         claimed_by: claimed_by(ctx, &id, known).await,

@@ -21,7 +21,6 @@ use super::observe::Observed;
 use super::outcome::{Outcome, Shown};
 use super::{Context, HOST};
 use crate::faults;
-use crate::run_chunks::limit_ends;
 
 /// Resolves the repository and starts its walk.
 pub async fn resolve(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
@@ -35,7 +34,7 @@ pub async fn resolve(ctx: &Context, object: &RepositoryBackfill, observed: &Obse
         Ok(resolved) => resolved,
         Err(error) => {
             let fault = faults::of_github(&error);
-            let Some(until) = limit_ends(&fault) else {
+            let Some(until) = faults::limit_ends(&fault) else {
                 return fail(ctx, object, observed, fault, false).await;
             };
             let pause = Pause::Turn { reason: fault.reason, message: fault.message };

@@ -282,7 +282,7 @@ pub fn paced_until(
 
 /// A fault as the end of a run: limits and other instances' leases are waits, not failures.
 fn stop_of(fault: Fault, nothing_committed: bool) -> Stop {
-    if let Some(until) = limit_ends(&fault) {
+    if let Some(until) = faults::limit_ends(&fault) {
         return Stop::Wait(until, fault.reason, fault.message);
     }
     match fault.reason {
@@ -291,11 +291,4 @@ fn stop_of(fault: Fault, nothing_committed: bool) -> Stop {
         }
         _ => Stop::Failed(fault, nothing_committed),
     }
-}
-
-/// When the limit that a fault speaks of ends; `None` where it speaks of something else.
-pub fn limit_ends(fault: &Fault) -> Option<Timestamp> {
-    use Reason::{Paced, RateLimited, SecondaryRateLimited};
-    let is_limit = matches!(fault.reason, RateLimited | SecondaryRateLimited | Paced);
-    fault.not_before.filter(|_| is_limit)
 }

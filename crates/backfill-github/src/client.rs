@@ -11,12 +11,11 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use reqwest::{Response, Url};
 use secrecy::SecretString;
-use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::auth::Token;
 use crate::config::{Config, Exchange};
-use crate::decode::answer::{Found, open};
+use crate::decode::answer::{Answer, open};
 use crate::decode::envelope::rate_limit_of;
 use crate::decode::limits::{LimitHeaders, to_our_clock};
 use crate::decode::refusal::{Answered, Refusal};
@@ -88,19 +87,6 @@ pub(crate) struct Spent {
     pub(crate) requests: i64,
     pub(crate) points: i64,
     pub(crate) removed_characters: i64,
-}
-
-/// A good answer.
-pub(crate) struct Answer {
-    found: Found,
-    /// From the request to the last byte.
-    pub(crate) seconds: f64,
-}
-
-impl Answer {
-    pub(crate) fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
-        serde_json::from_str(self.found.get()).map_err(|error| Error::Unreadable(error.into()))
-    }
 }
 
 impl Client {

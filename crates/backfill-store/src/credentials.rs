@@ -33,8 +33,9 @@ impl Store {
         let query = tx
             .query(
                 "-- find_credential\n\
-                 SELECT c.identity, c.rate_limit::bigint AS rate_limit, c.remaining::bigint AS remaining, \
-                     c.reset_at, c.hold_until, c.response_window \
+                 SELECT c.identity, c.rate_limit::bigint AS rate_limit, \
+                     c.remaining::bigint AS remaining, c.reset_at, c.hold_until, \
+                     c.response_window \
                  FROM github_credentials c \
                  WHERE c.identity = \
                      (SELECT own.identity FROM github_credentials own WHERE own.token_hash = $1) \

@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use serde::Deserialize;
+
 use super::envelope::Envelope;
 use super::refusal::{Answered, Refusal, by_errors, by_message, by_status};
 use crate::error::Error;
@@ -19,6 +21,19 @@ impl Found {
     /// Its JSON.
     pub(crate) fn get(&self) -> &str {
         &self.text[self.place.clone()]
+    }
+}
+
+/// A good answer.
+pub(crate) struct Answer {
+    pub(crate) found: Found,
+    /// From the request to the last byte.
+    pub(crate) seconds: f64,
+}
+
+impl Answer {
+    pub(crate) fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
+        serde_json::from_str(self.found.get()).map_err(|error| Error::Unreadable(error.into()))
     }
 }
 
