@@ -45,8 +45,10 @@ async fn an_operator_that_is_killed_again_and_again_finishes_all_the_same() {
     take_over(&mut trial).await;
     trial.succeeded(NAME).await;
     assert_eq!(Oracle::of(REPOSITORY).check(&trial).await, 300);
-    assert_eq!(number(&trial.rows, CHUNKS).await, 75);
     let kills = KILLS + 1;
+    // A page that two kills met is read in halves.
+    let chunks = number(&trial.rows, CHUNKS).await;
+    assert!((75..=75 + i64::try_from(kills).unwrap()).contains(&chunks), "{chunks} chunks");
     assert_chained(&trial.rows, kills).await;
     assert_pages(&trial, kills).await;
     trial.finish().await;

@@ -127,3 +127,28 @@ async fn a_reset_by_hand_closes_an_open_circuit() {
     Oracle::of("acme/api").check(&trial).await;
     trial.finish().await;
 }
+
+#[tokio::test]
+async fn one_that_is_queued_says_so_once_and_runs_when_a_place_is_free() {
+    let world = World::of("acme/api", 40).and(&World::of("acme/next", 6));
+    let list = json!({"operation": "ListPullRequests"});
+    let setup = Setup::from(world).faults(json!([{"match": list, "answer": "slow:0.5"}]));
+    let trial = Trial::start(setup.args(&["--max-concurrent-runs", "1"])).await;
+    trial.apply("api", spec()).await;
+    trial.moves().await;
+    trial.apply("next", json!({"repository": "acme/next"})).await;
+    let queued = trial.until_reason("next", "Queued").await;
+    assert_eq!(status(&queued).next_attempt_time, None, "nobody can foretell its turn");
+    assert_eq!(secrecy::metric(&trial, "backfill_runs_max").await, Some(1.0));
+    trial.succeeded("next").await;
+    trial.succeeded("api").await;
+    // It asked every two seconds; each of its answers was the same.
+    let all = trial.statuses.all().await;
+    let said = all.iter().filter(|one| one.name == "next" && told(&one.status, "Queued")).count();
+    assert_eq!(said, 1, "a look that changes nothing is not written");
+    trial.finish().await;
+}
+
+fn told(status: &backfill_api::RepositoryBackfillStatus, reason: &str) -> bool {
+    status.conditions.iter().any(|it| it.type_ == "Ready" && it.reason == reason)
+}
