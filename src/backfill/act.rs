@@ -190,7 +190,7 @@ async fn after_run(
 ) -> Outcome {
     let now = (ctx.clock)();
     match stop {
-        Stop::Walked | Stop::Paused => Shown::working(state).at(now).outcome(),
+        Stop::Paused => Shown::working(state).at(now).outcome(),
         Stop::Proved => Outcome::Again,
         Stop::Dropped => {
             let uid = &observed.seen.object.id.uid;

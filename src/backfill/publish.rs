@@ -47,7 +47,10 @@ pub async fn publish(
         Outcome::Shown(shown) => shown,
     };
     let status = status_of(ctx, object, Some(observed), &shown).await;
-    let written = write(ctx, object, status).await;
+    let last = ctx.memory.written(&object.uid().unwrap_or_default());
+    // Hundreds may be queued, and what others use up of the points is no news of theirs.
+    let is_news = !is_queued(&shown) || last.is_none_or(|it| is_transition(&it.status, &status));
+    let written = !is_news || write(ctx, object, status).await;
     match (shown.next, written) {
         (_, false) => Action::requeue(WRITE_AGAIN),
         (Some(next), true) => Action::requeue(until(ctx, next)),

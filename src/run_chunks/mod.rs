@@ -69,8 +69,6 @@ pub enum Stop {
     Paused,
     /// The object is gone.
     Dropped,
-    /// The walk reached its end.
-    Walked,
     /// The walk is proved complete.
     Proved,
     /// Not before this instant, for this reason.
@@ -110,8 +108,8 @@ pub struct Report {
     pub stop: Stop,
 }
 
-/// Works on `state`'s walk until something says stop: fetches its chunks, or proves it where it
-/// has reached its end. Never returns early with a chunk of its own in flight, unless the lease
+/// Works on `state`'s walk until something says stop: fetches its chunks, and proves it when
+/// it has reached its end. Never returns early with a chunk of its own in flight, unless the lease
 /// was lost: then nothing of it can be committed.
 pub async fn run_chunks(run: &Run<'_>, state: BackfillState, signals: &impl Signals) -> Report {
     let (lease, mut state) = match run.store.acquire(state.id, run.uid).await {
@@ -158,26 +156,27 @@ async fn work(
     state: &mut BackfillState,
     signals: &impl Signals,
 ) -> Stop {
-    match state.stage {
-        Stage::Verify => verify::prove(run, lease, state, signals).await,
-        Stage::Resolve | Stage::Walk => chunks(run, lease, state, signals).await,
+    match chunks(run, lease, state, signals).await {
+        Some(stop) => stop,
+        None => verify::prove(run, lease, state, signals).await,
     }
 }
 
+/// Walks on; what stops it, or `None` at the end of the walk.
 async fn chunks(
     run: &Run<'_>,
     lease: &Lease,
     state: &mut BackfillState,
     signals: &impl Signals,
-) -> Stop {
+) -> Option<Stop> {
     let started = Instant::now();
     let mut committed = 0_u32;
-    loop {
+    while state.stage != Stage::Verify {
         if let Some(stop) = before_chunk(run, state, signals, committed, started) {
-            return stop;
+            return Some(stop);
         }
         if let Err(error) = heed_asked_size(run, lease, state).await {
-            return stop_of(faults::of_store(&error), committed == 0);
+            return Some(stop_of(faults::of_store(&error), committed == 0));
         }
         let begun = Instant::now();
         let done = tokio::time::timeout(CHUNK_TIMEOUT, chunk::one(run, lease, state, signals));
@@ -194,10 +193,11 @@ async fn chunks(
                 run.metrics.observe("backfill_chunk_duration_seconds", &[], seconds);
                 signals.progress(state).await;
             }
-            Err(Halt::Wished(stop)) => return stop,
-            Err(Halt::Fault(fault)) => return stop_of(fault, committed == 0),
+            Err(Halt::Wished(stop)) => return Some(stop),
+            Err(Halt::Fault(fault)) => return Some(stop_of(fault, committed == 0)),
         }
     }
+    None
 }
 
 /// An edit of `chunk.size` counts from the next chunk on, over what was learned until then.
@@ -223,9 +223,6 @@ fn before_chunk(
     committed: u32,
     started: Instant,
 ) -> Option<Stop> {
-    if state.stage != Stage::Walk {
-        return Some(Stop::Walked);
-    }
     if let Some(stop) = wished(signals) {
         return Some(stop);
     }
