@@ -60,9 +60,10 @@ fn printed(args: &[&str]) -> String {
 }
 
 /// API groups of others, whose kinds a bare API server does not know.
-const FOREIGN_KINDS: [&str; 5] = [
+const FOREIGN_KINDS: [&str; 6] = [
     "argoproj.io/",
     "helm.toolkit.fluxcd.io/",
+    "kustomize.config.k8s.io/",
     "kustomize.toolkit.fluxcd.io/",
     "source.toolkit.fluxcd.io/",
     "monitoring.coreos.com/",

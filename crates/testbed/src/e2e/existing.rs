@@ -10,7 +10,7 @@ use super::pods::NAMESPACE;
 use super::reach::Reach;
 use super::releases::Release;
 use super::story::{self, RELEASE, SYSTEM, TEAM};
-use super::{Steps, archives};
+use super::{Steps, archives, plain};
 use crate::output;
 
 const CRD: &str = "customresourcedefinition/repositorybackfills.backfill.contributor.info";
@@ -53,11 +53,13 @@ impl Existing {
         let told = story::tell(&self.reach, releases, steps).await;
         let uninstall = ["uninstall", RELEASE, "--namespace", SYSTEM, "--ignore-not-found"];
         let uninstalled = self.reach.helm(&uninstall);
+        let plain = plain::remove(&self.reach);
         let names = ours();
         let delete = [&["delete", "--ignore-not-found"], &texts(&names)[..]].concat();
         let removed = self.reach.kubectl(&delete);
         told?;
         uninstalled?;
+        plain?;
         removed?;
         steps.done("everything is removed from the cluster");
         Ok(())

@@ -6,10 +6,10 @@ use anyhow::{Context, anyhow, ensure};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::Steps;
 use super::pods::{self, NAMESPACE, REPOSITORY};
 use super::reach::Reach;
 use super::releases::Release;
+use super::{Steps, plain};
 use crate::cluster::pki::Pki;
 use crate::demo::counts_of;
 
@@ -22,7 +22,7 @@ const PODS: &str = "--selector=app.kubernetes.io/name=backfill-operator";
 /// Where the backfill is.
 pub const TEAM: &str = "team";
 /// Of one step; the whole takes about a minute.
-const LIMIT: Duration = Duration::from_mins(2);
+pub const LIMIT: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Tells it to the end. Errors with the first thing that is not as it should be.
@@ -86,6 +86,13 @@ async fn events(
     steps.done(&format!("uninstalled: the object is there, and {rows} rows: installing again"));
 
     helm(reach, "install", second)?;
+    let again = progress(reach, kept).await?;
+    steps.done(&format!("{again} after the second installation: plain manifests in its place"));
+
+    reach.helm(&["uninstall", RELEASE, "--namespace", SYSTEM, "--wait"])?;
+    plain::install(reach, second.image)?;
+    let plain = progress(reach, again).await?;
+    steps.done(&format!("{plain} as plain manifests"));
     let name = "repositorybackfill/history";
     let limit = format!("--timeout={}s", LIMIT.as_secs());
     reach.kubectl(&["wait", "--namespace", TEAM, name, "--for=condition=Succeeded", &limit])?;
