@@ -155,7 +155,10 @@ async fn watch(
         predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
     let metrics = ctx.metrics.clone();
     let stream = watcher(api, watcher::Config::default())
-        .inspect_err(move |_| metrics.count("backfill_watch_errors_total", &[], 1))
+        .inspect_err(move |error| {
+            tracing::warn!(%error, "the watch has failed and is opened again");
+            metrics.count("backfill_watch_errors_total", &[], 1);
+        })
         .default_backoff()
         .modify(backfill::keep)
         .reflect(writer)

@@ -67,6 +67,7 @@ fn a_bad_value_is_refused_with_its_name() {
         ("networkPolicy.enabled=maybe", "enabled"),
         ("watchNamespace=Not_A_Name", "watchNamespace"),
         ("crds.keep=perhaps", "keep"),
+        ("metrics.podMonitor.scrapeTimeout=soon", "scrapeTimeout"),
     ];
     for (value, named) in table {
         let error = rendered(&["--set", DATABASE, "--set", value]).expect_err(value);
@@ -95,6 +96,52 @@ fn monitoring_is_made_only_where_the_cluster_knows_it() {
     assert!(!kinds(&without).contains(&"PodMonitor"));
     let with = rendered(&[&on[..], &["--api-versions", "monitoring.coreos.com/v1"]].concat());
     assert!(kinds(&with.unwrap()).contains(&"PodMonitor"));
+}
+
+#[test]
+fn alerts_can_be_left_out_by_name_and_carry_further_labels() {
+    let alerts = |more: &[&str]| {
+        let on = ["--set", DATABASE, "--set", "metrics.prometheusRule.enabled=true"];
+        let api = ["--api-versions", "monitoring.coreos.com/v1"];
+        let objects = rendered(&[&on[..], &api, more].concat())?;
+        let rule = objects.into_iter().find(|one| one["kind"] == "PrometheusRule").unwrap();
+        let groups = rule["spec"]["groups"].as_array().unwrap().clone();
+        let rules = groups.iter().flat_map(|group| group["rules"].as_array().unwrap().clone());
+        Ok::<_, String>(rules.collect::<Vec<Value>>())
+    };
+    let all = alerts(&[]).unwrap();
+    let fewer = alerts(&[
+        "--set",
+        "metrics.prometheusRule.disabled={BackfillStarved}",
+        "--set",
+        "metrics.prometheusRule.alertLabels.team=data",
+    ]);
+    let fewer = fewer.unwrap();
+    let others: Vec<_> = all.iter().filter(|rule| rule["alert"] != "BackfillStarved").collect();
+    assert_eq!((others.len(), fewer.len()), (all.len() - 1, all.len() - 1));
+    for (rule, was) in fewer.iter().zip(others) {
+        assert_eq!((&rule["alert"], &rule["expr"]), (&was["alert"], &was["expr"]));
+        assert_eq!(rule["labels"]["severity"], was["labels"]["severity"]);
+        assert_eq!(rule["labels"]["team"], "data");
+    }
+    let unknown = alerts(&["--set", "metrics.prometheusRule.disabled={BackfillNothing}"]);
+    assert!(unknown.unwrap_err().contains("BackfillNothing, which is no alert"));
+}
+
+#[test]
+fn the_migration_may_be_another_role_s() {
+    let secrets = |more: &[&str]| {
+        let objects = rendered(&[&["--set", DATABASE], more].concat()).unwrap();
+        ["Job", "Deployment"].map(|kind| {
+            let object = objects.iter().find(|one| one["kind"] == kind).unwrap();
+            let env = &object["spec"]["template"]["spec"]["containers"][0]["env"][0];
+            env["valueFrom"]["secretKeyRef"]["name"].as_str().unwrap().to_owned()
+        })
+    };
+    let [job, operator] = secrets(&[]);
+    assert_eq!(job, operator);
+    let owned = secrets(&["--set", "migrations.existingSecret=owner"]);
+    assert_eq!(owned, ["owner".to_owned(), operator]);
 }
 
 #[test]

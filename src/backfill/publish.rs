@@ -191,16 +191,21 @@ async fn write(
             ctx.metrics.count("backfill_status_writes_total", &["refused"], 1);
             true
         }
-        Ok(Err(error)) => failed(ctx, &uid, &error.to_string()),
-        Err(_) => failed(ctx, &uid, "no answer in time"),
+        Ok(Err(error)) => failed(ctx, object, &error.to_string()),
+        Err(_) => failed(ctx, object, "no answer in time"),
     }
 }
 
 /// Whether it was written is not known.
-fn failed(ctx: &Context, uid: &str, error: &str) -> bool {
-    ctx.memory.forget_written(uid);
+fn failed(ctx: &Context, object: &RepositoryBackfill, error: &str) -> bool {
+    ctx.memory.forget_written(&object.uid().unwrap_or_default());
     ctx.metrics.count("backfill_status_writes_total", &["failed"], 1);
-    tracing::warn!(error, "status not written, will be tried again");
+    tracing::warn!(
+        namespace = object.namespace().unwrap_or_default(),
+        name = object.name_any(),
+        error,
+        "status not written, will be tried again"
+    );
     false
 }
 

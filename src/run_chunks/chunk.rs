@@ -65,7 +65,8 @@ pub async fn one(
             Halt::Fault(fault) => (fault.reason.as_str(), fault.message.as_str()),
         };
         run.metrics.count("backfill_chunks_total", &["failed"], 1);
-        tracing::warn!(chunk = claim.number, reason = word, message, "chunk failed");
+        let repository = &state.repository_name;
+        tracing::warn!(%repository, chunk = claim.number, reason = word, message, "chunk failed");
         // If this write fails too, the next acquire closes the row as abandoned.
         let _ = run.store.fail_chunk(lease, &claim, &format!("{word}: {message}")).await;
     }

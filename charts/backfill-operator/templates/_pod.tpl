@@ -27,16 +27,19 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
+{{/* The database of the operator, by another Secret where one is named: (list root secret). */}}
 {{- define "backfill.databaseEnv" -}}
+{{- $values := (index . 0).Values -}}
+{{- $own := required "database.existingSecret must name a Secret that holds the connection URL: kubectl create secret generic database --from-literal=url=postgres://…" $values.database.existingSecret -}}
 - name: DATABASE_URL
   valueFrom:
     secretKeyRef:
-      name: {{ required "database.existingSecret must name a Secret that holds the connection URL: kubectl create secret generic database --from-literal=url=postgres://…" .Values.database.existingSecret }}
-      key: {{ .Values.database.existingSecretKey }}
+      name: {{ default $own (index . 1) }}
+      key: {{ $values.database.existingSecretKey }}
 - name: DATABASE_SCHEMA
-  value: {{ .Values.database.schema | quote }}
+  value: {{ $values.database.schema | quote }}
 - name: RUST_LOG
-  value: {{ .Values.operator.log | quote }}
+  value: {{ $values.operator.log | quote }}
 {{- end }}
 
 {{/* Where pods may run. */}}

@@ -49,7 +49,7 @@ pub enum Error {
     /// A table that we did not make stands where ours belongs.
     #[error(
         "schema {schema} already has a table {table} that this operator did not make; \
-         choose another --schema, or take it over with `backfill-operator import`"
+         choose another --schema"
     )]
     ForeignTable {
         /// The schema asked for.
