@@ -113,6 +113,9 @@ async fn a_token_refused_under_way_is_replaced_and_the_walk_goes_on_where_it_was
     let (pages, served) = (pages.as_object().unwrap().len(), served.sum::<u64>());
     assert!(pages >= 10, "{pages} pages");
     assert!(served <= u64::try_from(pages).unwrap() + 1, "one page is read again at most");
+    // Both are tokens of one account, whose limits they share.
+    let strangers = "SELECT count(*) FROM github_credentials WHERE identity NOT LIKE 'viewer:%'";
+    assert_eq!(crate::support::rows::number(&trial.rows, strangers).await, 0);
     Oracle::of("acme/api").check(&trial).await;
     trial.finish().await;
 }

@@ -58,7 +58,8 @@ async fn reject(ctx: &Context, observed: &Observed, fault: Fault, until: Timesta
         Reason::CircuitOpen => (StateStatus::Paused, "circuit_open"),
         _ => (StateStatus::Failed, fault.reason.as_str()),
     };
-    let state = match record_pause(ctx, observed, status, pause, None).await {
+    // A refusal that is still to be waited out stays so, whoever looks meanwhile.
+    let state = match record_pause(ctx, observed, status, pause, fault.not_before).await {
         Ok(state) => state,
         Err(elsewhere) => return elsewhere,
     };
@@ -94,12 +95,10 @@ pub async fn wait(
             Shown::new(reason, message).state(state).wait(until).outcome()
         }
         Pause::Trouble(fault) => {
-            if observed.seen.state.is_err() {
-                // No row can keep it, so the backoff grows in memory.
-                remember(ctx, object, observed, &fault, until);
-            }
             if observed.seen.state.is_err() || observed.seen.credentials.is_err() {
-                // Met by this look; any other was counted when it was met.
+                // Met by this look, and kept by no row: the backoff grows in memory. Any other was
+                // kept and counted when it was met.
+                remember(ctx, object, observed, &fault, until);
                 ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
             }
             let state = observed.seen.own_state().cloned();

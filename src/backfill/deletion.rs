@@ -9,7 +9,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::outcome::{Outcome, Shown};
-use super::{Context, publish};
+use super::{Context, events};
 
 /// Rows removed in one transaction.
 const BATCH: i64 = 1000;
@@ -46,7 +46,7 @@ pub async fn finalize(ctx: &Context, object: &RepositoryBackfill) -> Outcome {
                     return Shown::new(Reason::Deleting, message).at(now + LOOK).outcome();
                 }
                 let note = format!("rows could not be removed for 10 minutes and stay: {error}");
-                publish::warn(ctx, object, error.reason(), &note).await;
+                events::warn(ctx, object, error.reason(), &note).await;
                 break;
             }
         }

@@ -5,6 +5,7 @@
 mod act;
 mod credentials;
 mod deletion;
+mod events;
 mod failing;
 mod kept;
 mod limits;

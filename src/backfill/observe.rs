@@ -62,13 +62,19 @@ pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
     }
     let known = state.as_ref().ok().and_then(Option::as_ref);
     let cost = known.map_or(1, run_chunks::estimated_points);
+    let unrecorded = ctx.memory.trouble(&id.uid, &Observed::wish(object));
+    let attempts = unrecorded.as_ref().map_or(0, |trouble| trouble.attempts);
+    let wants_to_run = wants_to_run(object, &id, known);
+    let permit = if wants_to_run { ctx.permits.take(&id.uid) } else { Err(0) };
     let (place, budget_too_small) = match &github {
+        // Who is queued takes no share of the budget from those who run.
+        Some(github) if wants_to_run && permit.is_err() => {
+            github.governor().leave(&id.uid);
+            (Place::Now, None)
+        }
         Some(github) => place(github, spec.priority, &id, floor, cost),
         None => (Place::Now, None),
     };
-    let unrecorded = ctx.memory.trouble(&id.uid, &Observed::wish(object));
-    let attempts = unrecorded.as_ref().map_or(0, |trouble| trouble.attempts);
-    let permit = if wants_to_run(object, &id, known) { ctx.permits.take(&id.uid) } else { Err(0) };
     let seen = Seen {
         now,
         claimed_by: claimed_by(ctx, &id, known).await,

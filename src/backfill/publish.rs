@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use backfill_api::conditions::{READY, State};
+use backfill_api::conditions::State;
 use backfill_api::{Reason, RepositoryBackfill, RepositoryBackfillStatus};
 use backfill_engine::model::BackfillState;
 use backfill_engine::seen::Fault;
@@ -13,11 +13,11 @@ use backfill_engine::status::{Facts, project};
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
-use kube::runtime::events::{Event, EventType};
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::Context;
+use super::events::announce;
 use super::observe::Observed;
 use super::outcome::{Outcome, Shown};
 use crate::metrics::{Metrics, ObjectFigures};
@@ -27,7 +27,7 @@ const WRITE_EVERY: Duration = Duration::from_secs(5);
 /// A write that the API server did not take is tried again after this.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
 /// How long one write may take: the client itself has no limit and retries for minutes.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Shows `outcome` and says when to look again.
 pub async fn publish(
@@ -47,10 +47,11 @@ pub async fn publish(
         Outcome::Shown(shown) => shown,
     };
     let status = status_of(ctx, object, Some(observed), &shown).await;
-    let last = ctx.memory.written(&object.uid().unwrap_or_default());
-    // Hundreds may be queued, and what others use up of the points is no news of theirs.
-    let is_news = !is_queued(&shown) || last.is_none_or(|it| is_transition(&it.status, &status));
-    let written = !is_news || write(ctx, object, status).await;
+    let uid = object.uid().unwrap_or_default();
+    // Hundreds may be queued or wait a moment, and what others use up of the points is no news.
+    let is_short = shown.next.is_some_and(|next| until(ctx, next) < WRITE_EVERY);
+    let can_wait = is_queued(&shown) || (is_short && is_recent(ctx, &uid));
+    let written = (can_wait && !is_news(ctx, &uid, &status)) || write(ctx, object, status).await;
     match (shown.next, written) {
         (_, false) => Action::requeue(WRITE_AGAIN),
         (Some(next), true) => Action::requeue(until(ctx, next)),
@@ -67,13 +68,18 @@ pub async fn progress(
 ) {
     let shown = Shown::working(state.clone());
     let status = status_of(ctx, object, Some(observed), &shown).await;
-    let recent = ctx.memory.written(&object.uid().unwrap_or_default());
-    if recent.is_some_and(|written| {
-        written.at.elapsed() < WRITE_EVERY && !is_transition(&written.status, &status)
-    }) {
-        return;
+    let uid = object.uid().unwrap_or_default();
+    if !is_recent(ctx, &uid) || is_news(ctx, &uid, &status) {
+        write(ctx, object, status).await;
     }
-    write(ctx, object, status).await;
+}
+
+fn is_recent(ctx: &Context, uid: &str) -> bool {
+    ctx.memory.written(uid).is_some_and(|written| written.at.elapsed() < WRITE_EVERY)
+}
+
+fn is_news(ctx: &Context, uid: &str, status: &RepositoryBackfillStatus) -> bool {
+    ctx.memory.written(uid).is_none_or(|written| is_transition(&written.status, status))
 }
 
 /// Shows a fault that was met outside the four verbs.
@@ -228,7 +234,8 @@ async fn patch(
     api.patch_status(&object.name_any(), &params, &Patch::<()>::Json(operations)).await.map(|_| ())
 }
 
-/// Whether people would call it news: another state, reason, stage or generation.
+/// Whether people would call it news: another state, reason, stage or generation, or a request
+/// that is answered.
 fn is_transition(last: &RepositoryBackfillStatus, next: &RepositoryBackfillStatus) -> bool {
     let told = |status: &RepositoryBackfillStatus| {
         let conditions: Vec<_> = status
@@ -236,64 +243,13 @@ fn is_transition(last: &RepositoryBackfillStatus, next: &RepositoryBackfillStatu
             .iter()
             .map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone()))
             .collect();
-        (conditions, status.stage, status.observed_generation)
+        let handled = (
+            status.last_handled_requested_at.clone(),
+            status.last_handled_restart_requested_at.clone(),
+        );
+        (conditions, status.stage, status.observed_generation, handled)
     };
     told(last) != told(next)
-}
-
-/// An event and a log line for a transition of Ready's reason.
-async fn announce(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    last: Option<&RepositoryBackfillStatus>,
-    next: &RepositoryBackfillStatus,
-) {
-    let ready = |status: &RepositoryBackfillStatus| {
-        status.conditions.iter().find(|condition| condition.type_ == READY).cloned()
-    };
-    let Some(now) = ready(next) else { return };
-    if last.and_then(ready).is_some_and(|before| before.reason == now.reason) {
-        return;
-    }
-    tracing::info!(
-        namespace = object.namespace().unwrap_or_default(),
-        name = object.name_any(),
-        repository = object.spec.repository,
-        reason = now.reason,
-        ready = now.status,
-        message = now.message,
-        "state changed"
-    );
-    let type_ = if now.status == "False" { EventType::Warning } else { EventType::Normal };
-    event(ctx, object, type_, &now.reason, &now.message).await;
-}
-
-/// A Warning event that stands for itself.
-pub async fn warn(ctx: &Context, object: &RepositoryBackfill, reason: Reason, note: &str) {
-    tracing::warn!(name = object.name_any(), reason = %reason, note, "warning");
-    event(ctx, object, EventType::Warning, reason.as_str(), note).await;
-}
-
-async fn event(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    type_: EventType,
-    reason: &str,
-    note: &str,
-) {
-    let event = Event {
-        type_,
-        reason: reason.to_owned(),
-        note: Some(note.chars().take(1000).collect()),
-        action: "Backfill".to_owned(),
-        secondary: None,
-    };
-    let about = object.object_ref(&());
-    let publishing = ctx.recorder.publish(&event, &about);
-    // Events are a courtesy: an API server that is away keeps nobody from working.
-    if let Ok(Err(error)) = tokio::time::timeout(WRITE_TIMEOUT, publishing).await {
-        tracing::debug!(error = %error, "event not published");
-    }
 }
 
 /// The object's six series.

@@ -55,7 +55,7 @@ pub const GAUGES: &[(&str, &[&str], &str)] = &[
     (
         "backfill_object_stalled",
         &["namespace", "name", "reason"],
-        "1, with the reason, while only a person can mend the object; otherwise 0, without a reason.",
+        "1, with the reason, while only a person can mend the object; else 0, with no reason.",
     ),
     (
         "backfill_object_processed_pull_requests",

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use backfill_api::Stage;
+use backfill_api::{Reason, Stage};
 use backfill_engine::chunk::{self, AfterFailure, SizeBounds, SizeState};
 use backfill_engine::interval::Interval;
 use backfill_engine::model::{BackfillState, Cursor, PullRequest, WalkBounds};
@@ -80,6 +80,7 @@ pub async fn give_up(
     state: &BackfillState,
 ) -> Result<BackfillState, Halt> {
     let size = size_before(run, state).size;
+    run.store.fail_under_way(lease, Reason::ChunkTimedOut.as_str()).await?;
     run.store.set_chunk_size(lease, (size / 2).max(1)).await?;
     Err(Halt::Fault(faults::chunk_timed_out(size)))
 }
@@ -140,7 +141,7 @@ fn size_before(run: &Run<'_>, state: &BackfillState) -> SizeState {
 
 /// Fetches the page after `after`, smaller and smaller until GitHub can answer.
 ///
-/// Under `abandoned` claims of the same page the operator ended before.
+/// `abandoned` claims of the same page were left without an outcome before.
 async fn fetch(
     run: &Run<'_>,
     state: &BackfillState,

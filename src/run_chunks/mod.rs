@@ -156,6 +156,10 @@ async fn work(
     state: &mut BackfillState,
     signals: &impl Signals,
 ) -> Stop {
+    if run.github.is_stranger() {
+        // Whose token it is decides which budget is spent. What else it says the first page says.
+        let _ = run.github.resolve(&state.repository_name).await;
+    }
     match chunks(run, lease, state, signals).await {
         Some(stop) => stop,
         None => verify::prove(run, lease, state, signals).await,
@@ -236,7 +240,11 @@ fn before_chunk(
     if started.elapsed() >= run.at_most {
         return Some(Stop::Paused);
     }
-    let cost = estimated_points(state);
+    over_budget(run, estimated_points(state))
+}
+
+/// The wait for the credential's budget, if it has no room for `cost` points now.
+fn over_budget(run: &Run<'_>, cost: i64) -> Option<Stop> {
     let weight = weight(run.spec.priority);
     match run.github.governor().place(run.uid, weight, run.floor, cost) {
         Place::Now => None,

@@ -9,7 +9,7 @@ use backfill_engine::model::{BackfillState, PullRequest};
 use backfill_github::{Depth, Index};
 use backfill_store::{ChunkCommit, Lease, Ledger};
 
-use super::{Halt, Run, Signals, Stop, stop_of, wished};
+use super::{Halt, Run, Signals, Stop, over_budget, stop_of, wished};
 use crate::faults;
 
 /// Pages of the light list that are read for pull requests newer than the walk.
@@ -117,7 +117,7 @@ impl<S: Signals> Proof<'_, S> {
         let (store, repository) = (self.run.store, self.state.repository_id);
         let parts = &self.state.bounds.parts;
         for (number, node_id) in store.quarantined_to_retry(repository).await? {
-            if let Some(stop) = wished(self.signals) {
+            if let Some(stop) = wished(self.signals).or_else(|| over_budget(self.run, 1)) {
                 return Err(Halt::Wished(stop));
             }
             match self.run.github.pull_request(&node_id, parts, Depth::Whole).await {

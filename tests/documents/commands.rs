@@ -9,9 +9,9 @@ use testbed::Cluster;
 use super::{documents, operator, root, spans};
 
 /// Commands of others that are not looked into.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 16] = [
     "buildah", "cd", "curl", "docker", "export", "flux", "git", "grep", "kill", "kind", "podman",
-    "psql", "rm", "source", "umask",
+    "psql", "rm", "source", "tail", "umask",
 ];
 /// kubectl's own flags that take the next word with them.
 const KUBECTL_TAKES: [&str; 4] = ["-n", "--namespace", "--context", "-l"];
@@ -89,7 +89,9 @@ fn shown() -> Vec<(String, Vec<String>)> {
 
 /// The long flags of a command, without their values.
 fn flags(words: &[String]) -> BTreeSet<&str> {
-    let long = words.iter().filter(|word| word.starts_with("--") && word.len() > 2);
+    // What follows `--` is another program's.
+    let ours = words.iter().take_while(|word| *word != "--");
+    let long = ours.filter(|word| word.starts_with("--") && word.len() > 2);
     long.map(|word| word.split('=').next().unwrap()).collect()
 }
 

@@ -115,12 +115,15 @@ async fn one_that_was_set_aside_and_goes_from_github_is_waited_for_no_longer() {
 
 #[tokio::test]
 async fn an_edit_is_heeded_while_the_whole_list_is_read() {
-    let trial = Trial::start(World::of("acme/api", 350)).await;
+    let rule = |operation, answer| json!({"match": {"operation": operation}, "answer": answer});
+    let slow_list = rule("IndexPullRequests", "slow:2");
+    let rules = json!([rule("ListPullRequests", "slow:0.4"), slow_list]);
+    let trial = Trial::start(Setup::from(World::of("acme/api", 350)).faults(rules)).await;
     trial.apply("api", json!({"repository": "acme/api"})).await;
     trial.moves().await;
-    delete(&trial, 350).await;
-    let slow = json!([{"match": {"operation": "IndexPullRequests"}, "answer": "slow:2"}]);
-    trial.standin.set_faults(&plan(slow)).await.unwrap();
+    let gone = json!({"kind": "delete", "repository": "acme/api", "number": 350});
+    trial.standin.change_world(&gone).await.unwrap();
+    trial.standin.set_faults(&plan(json!([slow_list]))).await.unwrap();
     trial
         .within(LIMIT, "the list is read", async || {
             (trial.asked("IndexPullRequests").await > 1).then_some(())

@@ -28,7 +28,8 @@ pub const NOISE_SECONDS: f64 = 5.0;
 pub struct SizeBounds {
     /// Size to start with, if the spec names one; growth goes on from it.
     pub size: Option<i64>,
-    /// Never smaller, except to find out which pull request of a failing page is the bad one.
+    /// Never smaller, except for a page that cannot be had otherwise: one with a bad pull request,
+    /// or one that ends the operator.
     pub min: i64,
     /// Never larger.
     pub max: i64,
@@ -127,8 +128,9 @@ pub fn after_page(
     SizeState { size: larger, quick_pages: 0 }
 }
 
-/// The size for a page under which the operator ended `times` in a row without an answer: by
-/// its memory, perhaps, which a smaller page would not fill. Once may be any restart.
+/// The size for a page that was left without an outcome `times` in a row: by an operator that its
+/// memory ended, perhaps, which a smaller page would not fill. Once may be any restart. May go
+/// below `min`, as after a page that GitHub cannot answer.
 pub fn after_abandoned(size: i64, times: i64) -> i64 {
     let halvings = (times - 1).clamp(0, 7);
     (size >> halvings).max(1)

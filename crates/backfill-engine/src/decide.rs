@@ -20,7 +20,7 @@ use crate::budget::Place;
 use crate::model::{BackfillState, StateStatus};
 use crate::numbers::later;
 use crate::progress::of_secret;
-use crate::retry::{CLAIMED_LOOK, QUEUED_LOOK, REST_LOOK, STALLED_LOOK, queued_look};
+use crate::retry::{CLAIMED_LOOK, REST_LOOK, STALLED_LOOK, queued_look};
 use crate::seen::{Fault, Seen};
 
 /// What to do next. Exactly one per look.
@@ -181,7 +181,7 @@ fn claimed(seen: &Seen) -> Option<Step> {
 fn credentials(seen: &Seen) -> Option<Step> {
     seen.credentials.as_ref().err().map(|fault| match fault.disposition {
         Disposition::Transient => {
-            Step::Wait { until: again_at(seen, fault), pause: Pause::Trouble(fault.clone()) }
+            Step::Wait { until: seen.retry_at, pause: Pause::Trouble(fault.clone()) }
         }
         _ => reject(seen, fault),
     })
@@ -220,7 +220,9 @@ fn backing_off(seen: &Seen) -> Option<Step> {
     if seen.object.edited && matches!(disposition, Disposition::UserFix | Disposition::Bug) {
         return None;
     }
-    if state.failed_attempts == 0 && state.status != StateStatus::Failed {
+    // While it is paused the instant is that of the pause, which the check of its cause knows.
+    let failed = state.failed_attempts > 0 || state.status == StateStatus::Failed;
+    if !failed || state.status == StateStatus::Paused {
         return None;
     }
     let fault = Fault {
@@ -288,11 +290,6 @@ fn trouble(fault: Fault, until: Timestamp) -> Step {
             Step::Wait { until, pause: Pause::Trouble(fault) }
         }
     }
-}
-
-fn again_at(seen: &Seen, fault: &Fault) -> Timestamp {
-    let soonest = later(seen.now, QUEUED_LOOK);
-    fault.not_before.map_or(soonest, |at| at.max(soonest))
 }
 
 #[cfg(test)]

@@ -125,6 +125,12 @@ impl Client {
         self.shared.identities.learn(self.token.hash(), &format!("viewer:{github_id}"));
     }
 
+    /// Nothing has been asked with this token yet, here or by an earlier process, so that nobody
+    /// knows whose it is.
+    pub fn is_stranger(&self) -> bool {
+        self.identity().starts_with("token:") && self.governor().limits().is_none()
+    }
+
     /// What an earlier process knew of the token: whose it is, and the state of that budget.
     pub fn recall(&self, identity: &str, budget: &BudgetSnapshot) {
         self.shared.identities.learn(self.token.hash(), identity);

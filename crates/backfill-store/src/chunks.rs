@@ -20,7 +20,8 @@ pub struct ChunkClaim {
     pub number: i64,
     /// Where its page starts; `None` at the top, and outside the walk.
     pub first_cursor: Option<Cursor>,
-    /// How many claims of the same page ended with the operator that held them.
+    /// How many claims of the same page were left without an outcome: whoever held them ended, lost
+    /// its lease or lost the database.
     pub abandoned: i64,
     /// The stage it belongs to.
     pub stage: Stage,
@@ -57,6 +58,22 @@ impl Store {
                  WHERE id = $1 AND epoch = $2 AND status = 'processing'",
             )
             .bind(claim.id)
+            .bind(lease.epoch.get())
+            .bind(message);
+        tx.execute(query).await?;
+        tx.commit().await
+    }
+
+    /// Gives up whatever chunk of ours is under way. Nothing happens when there is none.
+    pub async fn fail_under_way(&self, lease: &Lease, message: &str) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        let query = tx
+            .query(
+                "-- fail_chunk_under_way\n\
+                 UPDATE backfill_chunks SET status = 'failed', error = $3 \
+                 WHERE backfill_state_id = $1 AND epoch = $2 AND status = 'processing'",
+            )
+            .bind(lease.state_id)
             .bind(lease.epoch.get())
             .bind(message);
         tx.execute(query).await?;

@@ -312,6 +312,14 @@ fn a_failure_waits_in_the_colours_of_its_cause() {
     };
     assert_eq!(edited(Reason::CredentialsInvalid), Step::RunChunks, "the edit may have mended it");
     assert_eq!(waits_for(&edited(Reason::GitHubUnavailable)), Some(Reason::GitHubUnavailable));
+    let paused = with(|seen| {
+        let row = row(seen);
+        (row.status, row.failed_attempts) = (StateStatus::Paused, 1);
+        row.next_attempt_at = Some(at(5));
+        let reason = Reason::TotalsDiffer;
+        row.last_error = Some(ErrorRecord { reason, message: "said".into(), at: NOW });
+    });
+    assert_eq!(decide(&paused), Step::RunChunks, "the limit that it waited for is no more");
     let over = with(|seen| {
         row(seen).failed_attempts = 1;
         row(seen).next_attempt_at = Some(NOW);

@@ -11,21 +11,21 @@ use super::reach::Reach;
 use super::story::{LIMIT, RELEASE, SYSTEM};
 use crate::clone;
 
-const BASE: &str = "deploy/kustomize";
+const MANIFESTS: &str = "deploy/kustomize";
 
 /// Installs it with this image and waits until it is ready.
 pub fn install(reach: &Reach, image: &str) -> anyhow::Result<()> {
     let root = clone::root()?;
-    let base = reach.file(BASE);
-    std::fs::create_dir_all(&base)?;
-    for file in std::fs::read_dir(root.join(BASE))? {
+    let copies = reach.file(MANIFESTS);
+    std::fs::create_dir_all(&copies)?;
+    for file in std::fs::read_dir(root.join(MANIFESTS))? {
         let file = file?;
-        std::fs::copy(file.path(), base.join(file.file_name()))?;
+        std::fs::copy(file.path(), copies.join(file.file_name()))?;
     }
     let overlay = overlay(reach);
     std::fs::create_dir_all(&overlay)?;
-    let mut text = shown(&std::fs::read_to_string(root.join("docs/install.md"))?, image)?;
-    text.push_str(&format!("patches: {}\n", json!([patch()])));
+    let text = shown(&std::fs::read_to_string(root.join("docs/install.md"))?, image)?;
+    let text = format!("{text}patches: {}\n", json!([patch()]));
     std::fs::write(overlay.join("kustomization.yaml"), text)?;
     reach.kubectl(&["apply", "--server-side", "-k", &overlay.display().to_string()])?;
     let limit = format!("--timeout={}s", LIMIT.as_secs());
