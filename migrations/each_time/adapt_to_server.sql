@@ -6,6 +6,7 @@ DO $$
 DECLARE
     vector_schema text;
     owner_table text;
+    is_used boolean;
 BEGIN
     BEGIN
         IF EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'vector') THEN
@@ -24,10 +25,15 @@ BEGIN
     FOREACH owner_table IN ARRAY ARRAY['pull_requests', 'issues', 'discussions'] LOOP
         IF (SELECT a.atttypid = 'real[]'::regtype FROM pg_attribute a
              WHERE a.attrelid = to_regclass(owner_table) AND a.attname = 'embedding') THEN
-            EXECUTE format(
-                'ALTER TABLE %I ALTER COLUMN embedding TYPE %I.vector(384)'
-                || ' USING embedding::%I.vector(384)',
-                owner_table, vector_schema, vector_schema);
+            -- Another type for a column rewrites the table under a lock. Nothing fills this one yet,
+            -- and a new column costs nothing; what somebody else has put there is left alone.
+            EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE embedding IS NOT NULL)', owner_table)
+               INTO is_used;
+            IF NOT is_used THEN
+                EXECUTE format(
+                    'ALTER TABLE %I DROP COLUMN embedding, ADD COLUMN embedding %I.vector(384)',
+                    owner_table, vector_schema);
+            END IF;
         END IF;
     END LOOP;
 END $$;

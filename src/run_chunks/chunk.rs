@@ -202,6 +202,9 @@ async fn commit(
     size: SizeState,
 ) -> Result<BackfillState, Halt> {
     let at_edge = cut(&mut fetched.pull_requests, &state.bounds);
+    if fetched.quarantined.is_empty() {
+        fetched.quarantined = isolate::in_part(&fetched.pull_requests, &state.bounds.parts);
+    }
     // One that was read in part is both stored and set aside.
     let apart = fetched
         .quarantined

@@ -5,7 +5,7 @@
 //! It must not know how pages are sized.
 
 use backfill_api::Reason;
-use backfill_engine::model::{BackfillState, Cursor, IndexEntry};
+use backfill_engine::model::{BackfillState, Cursor, IndexEntry, Part, PullRequest};
 use backfill_engine::seen::Fault;
 use backfill_github::{Depth, Error};
 use backfill_store::Quarantined;
@@ -34,6 +34,10 @@ pub async fn alone(
     let Some((entry, neighbours)) = index.entries.split_first() else {
         return Ok(Fetched { end_cursor: after.cloned(), ..Fetched::default() });
     };
+    if state.bounds.since.is_some_and(|since| entry.created_at < since) {
+        // Older than the window: the walk ends before it.
+        return Ok(Fetched { end_cursor: after.cloned(), ..Fetched::default() });
+    }
     let mut fetched = Fetched {
         end_cursor: Some(entry.cursor.clone()),
         has_next_page: !neighbours.is_empty() || index.has_next_page,
@@ -49,10 +53,11 @@ pub async fn alone(
             fetched.pull_requests.push(read);
             return Ok(fetched);
         }
-        Err(error) if is_its_own(&error) => {}
+        // No outage makes GitHub's own figures disagree: several in a row may be so.
+        Err(Error::Incomplete { .. } | Error::Unidentified { .. }) => {}
+        Err(error) if error.is_size_related() => beside(run, state, neighbours).await?,
         Err(error) => return Err(error.into()),
     }
-    beside(run, state, neighbours).await?;
     let message = cause.to_string();
     let attempts = run
         .store
@@ -74,17 +79,12 @@ pub async fn alone(
             fetched.pull_requests.push(read);
             (Reason::PageTooLarge, format!("only a part of it could be read: {message}"))
         }
-        Err(error) if is_its_own(&error) => (Reason::PullRequestUnreadable, message),
+        Err(error) if error.is_size_related() => (Reason::PullRequestUnreadable, message),
         Err(error) => return Err(error.into()),
     };
     tracing::warn!(number = entry.number.get(), attempts, message, "pull request quarantined");
     fetched.quarantined.push(set_aside(entry, reason, message, attempts));
     Ok(fetched)
-}
-
-/// Whether an error may be the pull request's own: a limit or a refused token says nothing of it.
-fn is_its_own(error: &Error) -> bool {
-    error.is_size_related() || matches!(error, Error::PullRequestNotFound)
 }
 
 /// Succeeds if a neighbour can be read whole, or if there is none.
@@ -97,7 +97,7 @@ async fn beside(
     for neighbour in neighbours {
         match run.github.pull_request(&neighbour.node_id, &state.bounds.parts, Depth::Whole).await {
             Ok(_) => return Ok(()),
-            Err(error) if is_its_own(&error) => last = Some(error),
+            Err(error) if error.is_size_related() => last = Some(error),
             Err(error) => return Err(error.into()),
         }
     }
@@ -123,4 +123,37 @@ fn unreadable(entry: &IndexEntry, attempts: i64, message: &str) -> Fault {
             entry.number
         ),
     )
+}
+
+/// Those of `read` that GitHub gave no answer for to a part that was asked: stored with what came,
+/// and set aside for the rest.
+pub fn in_part(read: &[PullRequest], parts: &[Part]) -> Vec<Quarantined> {
+    let lacking = read.iter().filter_map(|one| Some((one, lacking(&one.captured, parts)?)));
+    lacking
+        .map(|(one, part)| Quarantined {
+            number: one.number,
+            node_id: Some(one.node_id.clone()),
+            reason: Reason::PageTooLarge,
+            message: format!("GitHub gives no {} of it", part.as_str()),
+            attempts: 1,
+        })
+        .collect()
+}
+
+fn lacking(captured: &[Part], asked: &[Part]) -> Option<Part> {
+    asked.iter().copied().find(|part| !captured.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_was_asked_and_did_not_come_is_lacking() {
+        let asked = [Part::Reviews, Part::Files];
+        assert_eq!(lacking(&asked, &asked), None);
+        assert_eq!(lacking(&[Part::Reviews], &asked), Some(Part::Files));
+        assert_eq!(lacking(&[Part::Files, Part::Reviews, Part::Commits], &asked), None);
+        assert_eq!(lacking(&[], &[]), None);
+    }
 }

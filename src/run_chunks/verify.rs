@@ -9,6 +9,7 @@ use backfill_engine::model::{BackfillState, PullRequest};
 use backfill_github::{Depth, Index};
 use backfill_store::{ChunkCommit, Lease, Ledger};
 
+use super::isolate::in_part;
 use super::{Halt, Run, Signals, Stop, over_budget, stop_of, wished};
 use crate::faults;
 
@@ -123,7 +124,7 @@ impl<S: Signals> Proof<'_, S> {
             match self.run.github.pull_request(&node_id, parts, Depth::Whole).await {
                 Ok(read) => self.take_back(read).await?,
                 // Whether it is gone is for the whole list to say.
-                Err(error) if error.is_size_related() || is_missing(&error) => {
+                Err(error) if error.is_size_related() => {
                     let (reason, message) = (error.reason(), error.to_string());
                     store.note_attempt(repository, number, None, reason, &message).await?;
                 }
@@ -137,8 +138,10 @@ impl<S: Signals> Proof<'_, S> {
     async fn take_back(&self, read: PullRequest) -> Result<(), Halt> {
         let (store, state) = (self.run.store, self.state);
         let claim = store.claim_chunk(self.lease).await?;
+        let read = vec![read];
         let chunk = ChunkCommit {
-            pull_requests: vec![read],
+            quarantined: in_part(&read, &state.bounds.parts),
+            pull_requests: read,
             chunk_size: state.chunk_size.unwrap_or(1),
             quick_pages: state.quick_pages,
             period_chunks: state.period_chunks,
@@ -173,10 +176,6 @@ impl<S: Signals> Proof<'_, S> {
         }
         Err(differs(format!("more than {newer} pull requests were opened since the walk began")))
     }
-}
-
-fn is_missing(error: &backfill_github::Error) -> bool {
-    matches!(error, backfill_github::Error::PullRequestNotFound)
 }
 
 fn count(number: usize) -> i64 {

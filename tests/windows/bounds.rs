@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::objects::{message, status};
 use crate::support::oracle::Oracle;
 use crate::support::world::created;
-use crate::support::{Trial, World, reason};
+use crate::support::{Setup, Trial, World, reason};
 
 /// Pull requests of each repository, a minute apart.
 const COUNT: i64 = 30;
@@ -111,5 +111,19 @@ async fn under_a_window_nothing_is_expected_until_its_edge_is_met() {
         let progress = one.status.progress.as_deref().unwrap_or("0/?");
         assert!(progress.ends_with("/?"), "{progress}");
     }
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_beyond_the_edge_is_none_of_the_window() {
+    let unreadable = json!([{"match": {"number": 6}, "answer": "502-json"}]);
+    let trial = Trial::start(Setup::from(World::of("acme/api", 12)).faults(unreadable)).await;
+    let window = json!({"since": created(7).to_string()});
+    trial.apply("api", json!({"repository": "acme/api", "window": window})).await;
+    let object = trial.succeeded("api").await;
+    assert_eq!(message(&object), "all 6 inside the window are stored");
+    assert_eq!(status(&object).quarantined_pull_requests, Some(0));
+    let noted = "SELECT count(*) FROM quarantined_pull_requests";
+    assert_eq!(crate::support::rows::number(&trial.rows, noted).await, 0);
     trial.finish().await;
 }

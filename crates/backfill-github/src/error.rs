@@ -258,7 +258,7 @@ impl Error {
         self.reason().disposition().unwrap_or(Disposition::Transient)
     }
 
-    /// A smaller page may well succeed where this one failed.
+    /// A smaller page may well succeed where this one failed, or a single pull request is to blame.
     pub fn is_size_related(&self) -> bool {
         let one_is_bad = matches!(
             self,
@@ -266,6 +266,7 @@ impl Error {
                 | Self::PartMissing { .. }
                 | Self::Unidentified { .. }
                 | Self::Incomplete { .. }
+                | Self::PullRequestNotFound
                 | Self::Unreadable(_)
         );
         let may_be_large = matches!(self, Self::NodeLimit { .. } | Self::QueryMissing);

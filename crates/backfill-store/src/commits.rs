@@ -61,8 +61,8 @@ const UPSERT: &str = "-- upsert_pull_request_commits\n\
     WHERE c.deleted_at IS NOT NULL OR (c.message, c.authored_at, c.author_id) IS DISTINCT FROM \
         (excluded.message, excluded.authored_at, excluded.author_id)";
 
+// As for files: a hash, whatever joins are off.
 const BURY: &str = "-- bury_pull_request_commits\n\
     UPDATE pull_request_commits c SET deleted_at = now(), stored_at = now() \
     WHERE c.pull_request_id = ANY($1::uuid[]) AND c.deleted_at IS NULL \
-      AND NOT EXISTS (SELECT 1 FROM unnest($2::uuid[], $3::text[]) AS seen(parent, oid) \
-          WHERE seen.parent = c.pull_request_id AND seen.oid = c.oid)";
+      AND (c.pull_request_id, c.oid) NOT IN (SELECT * FROM unnest($2::uuid[], $3::text[]))";

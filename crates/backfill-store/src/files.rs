@@ -60,8 +60,8 @@ const UPSERT: &str = "-- upsert_pull_request_files\n\
         IS DISTINCT FROM \
         (excluded.path, excluded.additions, excluded.deletions, excluded.change_type)";
 
+// NOT IN is looked up in a hash of what was seen, whatever joins are off.
 const BURY: &str = "-- bury_pull_request_files\n\
     UPDATE pull_request_files f SET deleted_at = now(), stored_at = now() \
     WHERE f.pull_request_id = ANY($1::uuid[]) AND f.deleted_at IS NULL \
-      AND NOT EXISTS (SELECT 1 FROM unnest($2::uuid[], $3::text[]) AS seen(parent, path) \
-          WHERE seen.parent = f.pull_request_id AND seen.path = f.path)";
+      AND (f.pull_request_id, f.path) NOT IN (SELECT * FROM unnest($2::uuid[], $3::text[]))";

@@ -83,8 +83,9 @@ pub(crate) async fn ids(
     Ids::all(&tx.fetch_all(query).await?, &wanted, "pull request")
 }
 
-// captured only grows: a reduced read does not make an earlier, whole read incomplete. content_hash
-// goes with the text it was made of, so that a changed text is embedded again.
+// captured grows as long as GitHub changes nothing: a reduced read does not make an earlier, whole
+// read of the same state incomplete. What was read of an older state, or buried, is not kept.
+// content_hash goes with the text it was made of, so that a changed text is embedded again.
 const UPSERT: &str = "-- upsert_pull_requests\n\
     INSERT INTO pull_requests AS p (repository_id, fields_version, github_id, node_id, number, \
         title, body, state, author_id, author_association, base_branch, head_branch, base_sha, \
@@ -127,8 +128,9 @@ const UPSERT: &str = "-- upsert_pull_requests\n\
         review_count = excluded.review_count, comment_count = excluded.comment_count, \
         milestone = excluded.milestone, labels = excluded.labels, \
         assignees = excluded.assignees, html_url = excluded.html_url, \
-        captured = ARRAY(SELECT DISTINCT part FROM unnest(p.captured || excluded.captured) part \
-            ORDER BY part), \
+        captured = CASE WHEN p.deleted_at IS NOT NULL OR p.updated_at <> excluded.updated_at \
+            THEN excluded.captured ELSE ARRAY(SELECT DISTINCT part \
+                FROM unnest(p.captured || excluded.captured) part ORDER BY part) END, \
         content_hash = CASE WHEN (p.title, p.body) IS DISTINCT FROM \
             (excluded.title, excluded.body) THEN NULL ELSE p.content_hash END, \
         stored_at = now(), deleted_at = NULL \

@@ -197,7 +197,8 @@ impl Draft {
         let mut whole = self.shell;
         let number = whole.number.get();
         whole.labels = counted(self.labels, None, number)?;
-        whole.assignees = counted(self.assignees, None, number)?;
+        // Not counted: GitHub counts apps among them that it does not list.
+        whole.assignees = self.assignees.found;
         if let Some(reviews) = self.reviews {
             whole.review_count = reviews.total;
             whole.reviews = distinct(reviews, Part::Reviews, number, |one| one.github_id)?;

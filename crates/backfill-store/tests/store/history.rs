@@ -1,6 +1,6 @@
 //! What the rows of history hold: values, authors, children that come and go, reduced reads.
 
-use backfill_engine::model::{AccountType, ChangedFile, Part, PullRequestNumber};
+use backfill_engine::model::{AccountType, ChangedFile, Commit, Part, PullRequestNumber};
 
 use crate::fixtures::{UID, actor, begin, chunk, commit, pull_request, review, whole_pull_request};
 use crate::support::Database;
@@ -227,4 +227,50 @@ async fn doubles_inside_a_page_are_one_row() {
     assert_eq!(committed.child_rows_written, 5);
     assert_eq!(committed.state.processed_pull_requests, 1);
     assert_eq!(database.text("SELECT pr_numbers FROM backfill_chunks").await, "{9}");
+}
+
+#[tokio::test]
+async fn thousands_of_children_are_stored_and_told_from_those_that_went() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let mut heavy = whole_pull_request(9);
+    let (file, change) = (heavy.files[0].clone(), heavy.commits[0].clone());
+    let files = (0..15_000).map(|n| ChangedFile { path: format!("f{n}"), ..file.clone() });
+    heavy.files = files.collect();
+    let commits = (0..15_000).map(|n| Commit { oid: format!("{n:040}"), ..change.clone() });
+    heavy.commits = commits.collect();
+    commit(&store, &lease, &chunk(vec![heavy.clone()], "c1")).await;
+    heavy.files.truncate(14_998);
+    heavy.commits.truncate(14_999);
+    // Within the limit of a statement, which each pair compared with each other would exceed.
+    let again = commit(&store, &lease, &chunk(vec![heavy], "c1")).await;
+    assert_eq!(again.child_rows_written, 3);
+    let live = "SELECT (SELECT count(*) FROM pull_request_files WHERE deleted_at IS NULL), \
+        (SELECT count(*) FROM pull_request_commits WHERE deleted_at IS NULL)";
+    assert_eq!(database.text(live).await, "14998,14999");
+}
+
+#[tokio::test]
+async fn captured_speaks_of_the_state_that_was_read_last() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    commit(&store, &lease, &chunk(vec![whole_pull_request(9)], "c1")).await;
+    let captured = "SELECT array_to_string(captured, ' ') FROM pull_requests";
+    let mut less = whole_pull_request(9);
+    less.captured = vec![Part::Reviews];
+    commit(&store, &lease, &chunk(vec![less.clone()], "c1")).await;
+    let all = "\"Comments Commits Files ReviewComments Reviews\"";
+    assert_eq!(database.text(captured).await, all, "the same state, read in part");
+    less.updated_at += jiff::SignedDuration::from_secs(1);
+    commit(&store, &lease, &chunk(vec![less.clone()], "c1")).await;
+    assert_eq!(database.text(captured).await, "Reviews", "the rest was read of an older state");
+    commit(&store, &lease, &chunk(vec![whole_pull_request(9)], "c1")).await;
+    store.bury(&lease, &[PullRequestNumber(9)]).await.unwrap();
+    less.updated_at = whole_pull_request(9).updated_at;
+    commit(&store, &lease, &chunk(vec![less], "c1")).await;
+    assert_eq!(database.text(captured).await, "Reviews", "the rest is buried");
 }

@@ -205,7 +205,7 @@ fn the_catalogue_of_refusals_is_known() {
             "PullRequestNotFound",
             Reason::PullRequestUnreadable,
             Poison,
-            false,
+            true,
         ),
         (
             200,
@@ -213,7 +213,7 @@ fn the_catalogue_of_refusals_is_known() {
             "PullRequestNotFound",
             Reason::PullRequestUnreadable,
             Poison,
-            false,
+            true,
         ),
         (
             200,
