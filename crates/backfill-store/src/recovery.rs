@@ -122,16 +122,19 @@ const FOLD: &str = "-- fold_chunks\n\
             sum(prs_unchanged) AS prs_unchanged, sum(chunks) AS chunks, \
             (array_agg(first_cursor ORDER BY chunk_number))[1] AS first_cursor \
         FROM old GROUP BY backfill_state_id, walk, stage HAVING count(*) > 1), \
+    listed AS ( \
+        SELECT old.backfill_state_id, old.walk, old.stage, \
+            array_agg(n.number ORDER BY old.chunk_number, n.place) AS pr_numbers \
+        FROM old CROSS JOIN unnest(old.pr_numbers) WITH ORDINALITY AS n(number, place) \
+        GROUP BY old.backfill_state_id, old.walk, old.stage), \
     folded AS ( \
         UPDATE backfill_chunks c SET first_cursor = sums.first_cursor, \
             started_at = sums.started_at, api_calls_made = sums.api_calls_made, \
             points = sums.points, prs_written = sums.prs_written, \
             prs_unchanged = sums.prs_unchanged, chunks = sums.chunks, \
-            pr_numbers = ARRAY(SELECT n.number FROM old \
-                CROSS JOIN unnest(old.pr_numbers) WITH ORDINALITY AS n(number, place) \
-                WHERE old.backfill_state_id = c.backfill_state_id AND old.walk = c.walk \
-                  AND old.stage = c.stage ORDER BY old.chunk_number, n.place) \
-        FROM sums WHERE c.backfill_state_id = sums.backfill_state_id \
+            pr_numbers = COALESCE(listed.pr_numbers, '{}') \
+        FROM sums LEFT JOIN listed USING (backfill_state_id, walk, stage) \
+        WHERE c.backfill_state_id = sums.backfill_state_id \
           AND c.chunk_number = sums.last_number) \
     DELETE FROM backfill_chunks c USING old, sums \
     WHERE c.id = old.id AND sums.backfill_state_id = old.backfill_state_id \

@@ -49,6 +49,7 @@ macro_rules! state_query {
                    (SELECT c.status FROM backfill_chunks c \
                      WHERE c.backfill_state_id = s.id AND c.walk = s.walk \
                        AND c.status IN ('completed', 'failed') \
+                       AND c.chunk_number > s.last_chunk_number - 100 \
                      ORDER BY c.chunk_number DESC LIMIT 20) AS recent) AS recent_failures \
              FROM progressive_backfill_state s JOIN repositories r ON r.id = s.repository_id ",
             $tail
