@@ -68,7 +68,7 @@ pub async fn one(
         let repository = &state.repository_name;
         tracing::warn!(%repository, chunk = claim.number, reason = word, message, "chunk failed");
         // If this write fails too, the next acquire closes the row as abandoned.
-        let _ = run.store.fail_chunk(lease, &claim, &format!("{word}: {message}")).await;
+        let _ = run.store.fail_chunk(lease, &format!("{word}: {message}")).await;
     }
     result
 }
@@ -80,7 +80,7 @@ pub async fn give_up(
     state: &BackfillState,
 ) -> Result<BackfillState, Halt> {
     let size = size_before(run, state).size;
-    run.store.fail_under_way(lease, Reason::ChunkTimedOut.as_str()).await?;
+    run.store.fail_chunk(lease, Reason::ChunkTimedOut.as_str()).await?;
     run.store.set_chunk_size(lease, (size / 2).max(1)).await?;
     Err(Halt::Fault(faults::chunk_timed_out(size)))
 }

@@ -42,34 +42,13 @@ impl Store {
         .await
     }
 
-    /// Gives a chunk up; the next claim takes the same page again. Nothing happens when it is no
-    /// longer ours.
-    pub async fn fail_chunk(
-        &self,
-        lease: &Lease,
-        claim: &ChunkClaim,
-        message: &str,
-    ) -> Result<(), Error> {
+    /// Gives up the chunk that is under way; the next claim takes the same page again. Nothing
+    /// happens when there is none of this lease.
+    pub async fn fail_chunk(&self, lease: &Lease, message: &str) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         let query = tx
             .query(
                 "-- fail_chunk\n\
-                 UPDATE backfill_chunks SET status = 'failed', error = $3 \
-                 WHERE id = $1 AND epoch = $2 AND status = 'processing'",
-            )
-            .bind(claim.id)
-            .bind(lease.epoch.get())
-            .bind(message);
-        tx.execute(query).await?;
-        tx.commit().await
-    }
-
-    /// Gives up whatever chunk of ours is under way. Nothing happens when there is none.
-    pub async fn fail_under_way(&self, lease: &Lease, message: &str) -> Result<(), Error> {
-        let mut tx = self.begin().await?;
-        let query = tx
-            .query(
-                "-- fail_chunk_under_way\n\
                  UPDATE backfill_chunks SET status = 'failed', error = $3 \
                  WHERE backfill_state_id = $1 AND epoch = $2 AND status = 'processing'",
             )

@@ -94,7 +94,7 @@ async fn a_chunk_that_was_given_up_leaves_a_smaller_size() {
     let store = database.store("one");
     let (acquired, claim) = claimed(&store).await;
     store.set_chunk_size(&acquired.lease, 12).await.unwrap();
-    store.fail_chunk(&acquired.lease, &claim, "took too long").await.unwrap();
+    store.fail_chunk(&acquired.lease, "took too long").await.unwrap();
     let state = store.find_state(UID, HOST, "acme/api").await.unwrap().unwrap();
     assert_eq!((state.chunk_size, state.quick_pages, state.recent_failures), (Some(12), 0, 1));
     let page = chunk(vec![pull_request(9)], "c1");
@@ -111,8 +111,8 @@ async fn a_chunk_that_was_given_up_leaves_a_smaller_size() {
 async fn a_size_that_is_asked_for_anew_wins_over_the_learned_one_once() {
     let database = Database::migrated().await;
     let store = database.store("one");
-    let (acquired, claim) = claimed(&store).await;
-    store.fail_chunk(&acquired.lease, &claim, "for the test").await.unwrap();
+    let (acquired, _) = claimed(&store).await;
+    store.fail_chunk(&acquired.lease, "for the test").await.unwrap();
     let now = async || store.find_state(UID, HOST, "acme/api").await.unwrap().unwrap();
     let learned = now().await.chunk_size;
     store.heed_chunk_size(&acquired.lease, Some(9)).await.unwrap();
