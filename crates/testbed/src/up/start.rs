@@ -108,7 +108,7 @@ pub async fn up(args: &UpArgs) -> anyhow::Result<Session> {
 
 /// Builds the operator and the stand-in as users get them.
 pub fn build_release() -> anyhow::Result<()> {
-    eprintln!("building (about four minutes the first time, then seconds)");
+    eprintln!("building (about ten minutes the first time, then seconds)");
     // Always both: another choice of packages would build what they share once more.
     let status = tied(Path::new("cargo"))?
         .args(["build", "--release", "--quiet", "--bins"])
