@@ -1,9 +1,11 @@
-//! The life of a chunk: claim, commit, no-op commit, and what is refused.
+//! The life of a chunk: claim, commit, leased, no-op commit, and what is refused.
 
 use backfill_engine::model::{Cursor, PullRequestNumber, Stage, StateStatus};
 use backfill_store::Error;
 
-use crate::fixtures::{HOST, UID, begin, chunk, claimed, commit, pull_request, whole_pull_request};
+use crate::fixtures::{
+    HOST, UID, chunk, claimed, commit, leased, pull_request, whole_pull_request,
+};
 use crate::support::Database;
 
 #[tokio::test]
@@ -40,8 +42,7 @@ async fn a_chunk_and_the_cursor_commit_together() {
 async fn an_equal_chunk_rewrites_no_row() {
     let database = Database::migrated().await;
     let store = database.store("one");
-    let state = begin(&store, UID).await;
-    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let lease = leased(&store).await;
     let page = chunk(vec![whole_pull_request(9), whole_pull_request(8)], "c1");
     let first = commit(&store, &lease, &page).await;
     assert_eq!((first.written, first.child_rows_written), (2, 10));

@@ -218,6 +218,12 @@ pub async fn commit(store: &Store, lease: &Lease, chunk: &ChunkCommit) -> Commit
     store.commit_chunk(lease, &claim, chunk).await.unwrap()
 }
 
+/// A walk that has begun, under a lease.
+pub async fn leased(store: &Store) -> Lease {
+    let state = begin(store, UID).await;
+    store.acquire(state.id, UID).await.unwrap().lease
+}
+
 /// A walk with a lease and a claimed chunk.
 pub async fn claimed(store: &Store) -> (Acquired, ChunkClaim) {
     let state = begin(store, UID).await;

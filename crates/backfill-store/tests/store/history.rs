@@ -2,15 +2,14 @@
 
 use backfill_engine::model::{AccountType, ChangedFile, Commit, Part, PullRequestNumber};
 
-use crate::fixtures::{UID, actor, begin, chunk, commit, pull_request, review, whole_pull_request};
+use crate::fixtures::{actor, chunk, commit, leased, pull_request, review, whole_pull_request};
 use crate::support::Database;
 
 #[tokio::test]
 async fn values_are_those_of_the_schema() {
     let database = Database::migrated().await;
     let store = database.store("one");
-    let state = begin(&store, UID).await;
-    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let lease = leased(&store).await;
     let mut open = pull_request(7);
     (open.is_open, open.is_merged, open.merged_by, open.body) = (true, false, None, String::new());
     let page = chunk(vec![whole_pull_request(9), open], "c1");
@@ -48,8 +47,7 @@ async fn values_are_those_of_the_schema() {
 async fn the_author_of_a_deleted_account_stays_null() {
     let database = Database::migrated().await;
     let store = database.store("one");
-    let state = begin(&store, UID).await;
-    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let lease = leased(&store).await;
     let mut ghost = pull_request(9);
     (ghost.author, ghost.merged_by, ghost.reviews[0].author) = (None, None, None);
     let first = commit(&store, &lease, &chunk(vec![ghost.clone()], "c1")).await;
@@ -64,8 +62,7 @@ async fn the_author_of_a_deleted_account_stays_null() {
 async fn an_account_is_one_row_however_it_is_seen() {
     let database = Database::migrated().await;
     let store = database.store("one");
-    let state = begin(&store, UID).await;
-    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let lease = leased(&store).await;
     let mut bot = actor(1);
     (bot.account_type, bot.login) = (AccountType::Bot, "renovate".to_owned());
     let mut sparse = bot.clone();
@@ -101,8 +98,7 @@ const CHILDREN: &str = "SELECT 'r', github_id, deleted_at IS NULL FROM reviews U
 async fn children_that_are_gone_are_marked_and_come_back() {
     let database = Database::migrated().await;
     let store = database.store("one");
-    let state = begin(&store, UID).await;
-    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let lease = leased(&store).await;
     let whole = whole_pull_request(9);
     commit(&store, &lease, &chunk(vec![whole.clone()], "c1")).await;
     let all = "f,10,t;ic,9000000009,t;k,40,t;r,7000000009,t;rc,8000000009,t";
@@ -126,8 +122,7 @@ async fn children_that_are_gone_are_marked_and_come_back() {
 async fn a_reduced_read_leaves_what_it_did_not_ask_for() {
     let database = Database::migrated().await;
     let store = database.store("one");
-    let state = begin(&store, UID).await;
-    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let lease = leased(&store).await;
     commit(&store, &lease, &chunk(vec![whole_pull_request(9)], "c1")).await;
     let before = database.text(CHILDREN).await;
 
@@ -153,8 +148,7 @@ async fn a_reduced_read_leaves_what_it_did_not_ask_for() {
 async fn only_a_real_write_moves_stored_at_and_only_a_new_text_its_hash() {
     let database = Database::migrated().await;
     let store = database.store("one");
-    let state = begin(&store, UID).await;
-    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let lease = leased(&store).await;
     commit(&store, &lease, &chunk(vec![pull_request(9)], "c1")).await;
     database
         .run("UPDATE pull_requests SET content_hash = 'h', stored_at = '2020-01-01 00:00Z'")
@@ -175,8 +169,7 @@ async fn only_a_real_write_moves_stored_at_and_only_a_new_text_its_hash() {
 async fn a_pull_request_that_is_gone_is_marked_and_no_longer_counted() {
     let database = Database::migrated().await;
     let store = database.store("one");
-    let state = begin(&store, UID).await;
-    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let lease = leased(&store).await;
     commit(&store, &lease, &chunk(vec![pull_request(9), pull_request(8)], "c1")).await;
     commit(&store, &lease, &chunk(vec![pull_request(7)], "c2")).await;
     store.bury(&lease, &[PullRequestNumber(9), PullRequestNumber(12_345)]).await.unwrap();
@@ -195,8 +188,7 @@ async fn a_pull_request_that_is_gone_is_marked_and_no_longer_counted() {
 async fn a_path_longer_than_an_index_entry_is_stored() {
     let database = Database::migrated().await;
     let store = database.store("one");
-    let state = begin(&store, UID).await;
-    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let lease = leased(&store).await;
     let mut deep = whole_pull_request(9);
     // Incompressible, so that no compression makes it fit after all.
     let folders = (0..600_u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24);
@@ -214,8 +206,7 @@ async fn a_path_longer_than_an_index_entry_is_stored() {
 async fn doubles_inside_a_page_are_one_row() {
     let database = Database::migrated().await;
     let store = database.store("one");
-    let state = begin(&store, UID).await;
-    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let lease = leased(&store).await;
     let mut twice = whole_pull_request(9);
     twice.reviews.push(review(9));
     twice.comments.push(twice.comments[0].clone());
@@ -233,8 +224,7 @@ async fn doubles_inside_a_page_are_one_row() {
 async fn thousands_of_children_are_stored_and_told_from_those_that_went() {
     let database = Database::migrated().await;
     let store = database.store("one");
-    let state = begin(&store, UID).await;
-    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let lease = leased(&store).await;
     let mut heavy = whole_pull_request(9);
     let (file, change) = (heavy.files[0].clone(), heavy.commits[0].clone());
     let files = (0..15_000).map(|n| ChangedFile { path: format!("f{n}"), ..file.clone() });
@@ -256,8 +246,7 @@ async fn thousands_of_children_are_stored_and_told_from_those_that_went() {
 async fn captured_speaks_of_the_state_that_was_read_last() {
     let database = Database::migrated().await;
     let store = database.store("one");
-    let state = begin(&store, UID).await;
-    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let lease = leased(&store).await;
     commit(&store, &lease, &chunk(vec![whole_pull_request(9)], "c1")).await;
     let captured = "SELECT array_to_string(captured, ' ') FROM pull_requests";
     let mut less = whole_pull_request(9);
