@@ -18,6 +18,7 @@ use serde_json::json;
 
 use super::Context;
 use super::events::announce;
+use super::memory::Written;
 use super::observe::Observed;
 use super::outcome::{Outcome, Shown};
 use crate::metrics::{Metrics, ObjectFigures};
@@ -47,11 +48,12 @@ pub async fn publish(
         Outcome::Shown(shown) => shown,
     };
     let status = status_of(ctx, object, Some(observed), &shown).await;
-    let uid = object.uid().unwrap_or_default();
+    let last = ctx.memory.written(&object.uid().unwrap_or_default());
     // Hundreds may be queued or wait a moment, and what others use up of the points is no news.
     let is_short = shown.next.is_some_and(|next| until(ctx, next) < WRITE_EVERY);
-    let can_wait = is_queued(&shown) || (is_short && is_recent(ctx, &uid));
-    let written = (can_wait && !is_news(ctx, &uid, &status)) || write(ctx, object, status).await;
+    let can_wait = is_queued(&shown) || (is_short && is_recent(last.as_ref()));
+    let written =
+        (can_wait && !is_news(last.as_ref(), &status)) || write(ctx, object, status).await;
     match (shown.next, written) {
         (_, false) => Action::requeue(WRITE_AGAIN),
         (Some(next), true) => Action::requeue(until(ctx, next)),
@@ -68,18 +70,18 @@ pub async fn progress(
 ) {
     let shown = Shown::working(state.clone());
     let status = status_of(ctx, object, Some(observed), &shown).await;
-    let uid = object.uid().unwrap_or_default();
-    if !is_recent(ctx, &uid) || is_news(ctx, &uid, &status) {
+    let last = ctx.memory.written(&object.uid().unwrap_or_default());
+    if !is_recent(last.as_ref()) || is_news(last.as_ref(), &status) {
         write(ctx, object, status).await;
     }
 }
 
-fn is_recent(ctx: &Context, uid: &str) -> bool {
-    ctx.memory.written(uid).is_some_and(|written| written.at.elapsed() < WRITE_EVERY)
+fn is_recent(last: Option<&Written>) -> bool {
+    last.is_some_and(|written| written.at.elapsed() < WRITE_EVERY)
 }
 
-fn is_news(ctx: &Context, uid: &str, status: &RepositoryBackfillStatus) -> bool {
-    ctx.memory.written(uid).is_none_or(|written| is_transition(&written.status, status))
+fn is_news(last: Option<&Written>, status: &RepositoryBackfillStatus) -> bool {
+    last.is_none_or(|written| is_transition(&written.status, status))
 }
 
 /// Shows a fault that was met outside the four verbs.

@@ -92,14 +92,14 @@ async fn fetch_and_commit(
     state: &BackfillState,
     signals: &impl Signals,
 ) -> Result<BackfillState, Halt> {
-    let sought = seek(run, state, claim.first_cursor.clone()).await?;
-    if let Seek::Further { end_cursor, has_next_page, requests, points } = sought {
-        let fetched = Fetched { end_cursor, has_next_page, requests, points, ..Fetched::default() };
-        let size = size_before(run, state);
-        return commit(run, lease, claim, state, signals, fetched, size).await;
-    }
-    let Seek::Found { after, requests, points } = sought else {
-        return Err(Halt::Wished(Stop::Dropped));
+    let (after, requests, points) = match seek(run, state, claim.first_cursor.clone()).await? {
+        Seek::Found { after, requests, points } => (after, requests, points),
+        Seek::Further { end_cursor, has_next_page, requests, points } => {
+            let fetched =
+                Fetched { end_cursor, has_next_page, requests, points, ..Fetched::default() };
+            let size = size_before(run, state);
+            return commit(run, lease, claim, state, signals, fetched, size).await;
+        }
     };
     let (mut fetched, size) = fetch(run, state, after.as_ref(), claim.abandoned).await?;
     fetched.requests += requests;
@@ -270,6 +270,7 @@ fn cut(pull_requests: &mut Vec<PullRequest>, bounds: &WalkBounds) -> bool {
     pull_requests.len() < before
 }
 
-fn count(number: usize) -> i64 {
+/// A count as the database takes it.
+pub fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

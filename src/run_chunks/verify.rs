@@ -9,6 +9,7 @@ use backfill_engine::model::{BackfillState, PullRequest};
 use backfill_github::{Depth, Index};
 use backfill_store::{ChunkCommit, Lease, Ledger};
 
+use super::chunk::count;
 use super::isolate::in_part;
 use super::{Halt, Run, Signals, Stop, over_budget, stop_of, wished};
 use crate::faults;
@@ -176,10 +177,6 @@ impl<S: Signals> Proof<'_, S> {
         }
         Err(differs(format!("more than {newer} pull requests were opened since the walk began")))
     }
-}
-
-fn count(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// The ledger has no gap, and each number in it is stored or set aside.
