@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use backfill_engine::model::{Actor, Comment, Part, PullRequest, ReviewComment};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::error::Error;
 use crate::parents::{Ids, Parents};
@@ -48,17 +49,15 @@ pub(crate) async fn replace(
     let upsert = |tx: &Tx, some: &[Row<'_>]| upsert(tx, parents, &reviews, some);
     let mut written = tx.execute_for(&rows, upsert).await?;
     for (part, kind) in kinds {
-        let whole: Vec<_> = pull_requests
-            .iter()
-            .filter(|it| it.captured.contains(&part))
-            .map(|it| parents.pull_requests.of(it.number.get()))
-            .collect();
-        if whole.is_empty() {
+        let whole: Vec<&PullRequest> =
+            pull_requests.iter().copied().filter(|it| it.captured.contains(&part)).collect();
+        let earlier = parents.earlier(&whole);
+        if earlier.is_empty() {
             continue;
         }
         let seen: Vec<i64> =
             rows.iter().filter(|row| row.kind == kind).map(|row| row.github_id).collect();
-        let query = tx.query(BURY).bind(whole).bind(seen).bind(kind);
+        let query = tx.query(BURY).bind(earlier).bind(seen).bind(kind);
         written += tx.execute(query).await?;
     }
     Ok(written)
@@ -128,6 +127,7 @@ fn upsert(tx: &Tx, parents: &Parents, reviews: &Ids, rows: &[Row<'_>]) -> Query 
         .bind(column(rows, |row| row.line.and_then(|line| line.side.as_deref())))
         .bind(column(rows, |row| row.line.and_then(|line| line.diff_hunk.as_deref())))
         .bind(column(rows, |row| row.line.and_then(|line| line.commit_id.as_deref())))
+        .bind(column(rows, |_| Uuid::now_v7()))
 }
 
 fn review_of(row: &Row<'_>) -> Option<i64> {
@@ -146,18 +146,13 @@ async fn reviews_of(tx: &mut Tx, parents: &Parents, rows: &[Row<'_>]) -> Result<
 const UPSERT: &str = "-- upsert_comments\n\
     INSERT INTO comments AS c (repository_id, pull_request_id, comment_type, github_id, \
         commenter_id, body, created_at, updated_at, html_url, review_id, in_reply_to_id, \
-        thread_id, is_resolved, path, position, line, side, diff_hunk, commit_id) \
-    SELECT $1, e.pull_request_id, e.comment_type, e.github_id, e.commenter_id, e.body, \
-        e.created_at, e.updated_at, e.html_url, e.review_id, e.in_reply_to_id, e.thread_id, \
-        e.is_resolved, e.path, e.position, e.line, e.side, e.diff_hunk, e.commit_id \
-    FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::text[], \
-            $7::timestamptz[], $8::timestamptz[], $9::text[], $10::uuid[], $11::bigint[], \
-            $12::text[], $13::boolean[], $14::text[], $15::bigint[], $16::bigint[], $17::text[], \
-            $18::text[], $19::text[]) \
-        AS e(pull_request_id, comment_type, github_id, commenter_id, body, created_at, \
-            updated_at, html_url, review_id, in_reply_to_id, thread_id, is_resolved, path, \
-            position, line, side, diff_hunk, commit_id) \
-    ORDER BY e.github_id, e.comment_type \
+        thread_id, is_resolved, path, position, line, side, diff_hunk, commit_id, id) \
+    SELECT $1, unnest($2::uuid[]), unnest($3::text[]), unnest($4::bigint[]), unnest($5::uuid[]), \
+        unnest($6::text[]), unnest($7::timestamptz[]), unnest($8::timestamptz[]), \
+        unnest($9::text[]), unnest($10::uuid[]), unnest($11::bigint[]), unnest($12::text[]), \
+        unnest($13::boolean[]), unnest($14::text[]), unnest($15::bigint[]), \
+        unnest($16::bigint[]), unnest($17::text[]), unnest($18::text[]), unnest($19::text[]), \
+        unnest($20::uuid[]) \
     ON CONFLICT (repository_id, github_id, comment_type) DO UPDATE SET \
         pull_request_id = excluded.pull_request_id, commenter_id = excluded.commenter_id, \
         body = excluded.body, created_at = excluded.created_at, \

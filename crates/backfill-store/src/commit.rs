@@ -111,9 +111,9 @@ async fn write_rows(
     let actors = contributors::actors(rows);
     contributors::upsert(tx, host, &actors).await?;
     let accounts = contributors::ids(tx, host, &actors).await?;
-    let written = pull_requests::upsert(tx, repository_id, &accounts, rows).await?;
-    let pull_requests = pull_requests::ids(tx, repository_id, rows).await?;
-    let parents = Parents { repository_id, accounts, pull_requests };
+    let stored = pull_requests::ids(tx, repository_id, rows).await?;
+    let parents = Parents::new(repository_id, accounts, stored, rows);
+    let written = pull_requests::upsert(tx, &parents, rows).await?;
     let mut child_rows_written = reviews::replace(tx, &parents, rows).await?;
     child_rows_written += comments::replace(tx, &parents, rows).await?;
     child_rows_written += commits::replace(tx, &parents, rows).await?;
@@ -158,12 +158,8 @@ const MOVE_STATE: &str = "-- commit_chunk\n\
     UPDATE progressive_backfill_state s SET \
         processed_prs = s.processed_prs + CASE WHEN $3 \
             THEN (SELECT count(DISTINCT n) FROM unnest($4::bigint[] || $5::bigint[]) AS n) \
-            ELSE cardinality($4::bigint[]) - (SELECT count(*) FROM pull_requests p \
-                WHERE p.repository_id = s.repository_id AND p.number = ANY($4::bigint[]) \
-                  AND p.deleted_at IS NULL) END, \
-        stored_prs = s.stored_prs + cardinality($4::bigint[]) - (SELECT count(*) \
-            FROM pull_requests p WHERE p.repository_id = s.repository_id \
-              AND p.number = ANY($4::bigint[]) AND p.deleted_at IS NULL), \
+            ELSE cardinality($4::bigint[]) - live.count END, \
+        stored_prs = s.stored_prs + cardinality($4::bigint[]) - live.count, \
         last_processed_cursor = CASE WHEN $3 THEN COALESCE($6, s.last_processed_cursor) \
             ELSE s.last_processed_cursor END, \
         last_processed_pr_number = CASE WHEN $3 \
@@ -176,7 +172,9 @@ const MOVE_STATE: &str = "-- commit_chunk\n\
         next_attempt_at = NULL, \
         lease_expires_at = clock_timestamp() + make_interval(secs => $14::bigint), \
         updated_at = now() \
-    FROM repositories r \
+    FROM repositories r, LATERAL ( \
+        SELECT count(*) FROM unnest($4::bigint[]) AS n WHERE (SELECT p.deleted_at IS NULL \
+            FROM pull_requests p WHERE p.repository_id = r.id AND p.number = n)) AS live \
     WHERE s.id = $1 AND s.lease_epoch = $2 AND r.id = s.repository_id \
     RETURNING s.repository_id, r.host";
 

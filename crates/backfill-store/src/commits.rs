@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use backfill_engine::model::{Commit, Part, PullRequest};
+use uuid::Uuid;
 
 use crate::error::Error;
 use crate::parents::Parents;
@@ -30,9 +31,13 @@ pub(crate) async fn replace(
     let rows: Vec<(i64, &Commit)> =
         by_key.into_iter().map(|((number, _), row)| (number, row)).collect();
     let written = tx.execute_for(&rows, |tx, some| upsert(tx, parents, some)).await?;
+    let earlier = parents.earlier(&whole);
+    if earlier.is_empty() {
+        return Ok(written);
+    }
     let query = tx
         .query(BURY)
-        .bind(column(&whole, |it| parents.pull_requests.of(it.number.get())))
+        .bind(earlier)
         .bind(column(&rows, |(number, _)| parents.pull_requests.of(*number)))
         .bind(column(&rows, |(_, row)| row.oid.as_str()));
     Ok(written + tx.execute(query).await?)
@@ -47,14 +52,14 @@ fn upsert(tx: &Tx, parents: &Parents, rows: &[(i64, &Commit)]) -> Query {
         .bind(column(rows, |(_, row)| {
             row.author.as_ref().and_then(|actor| parents.accounts.of(actor.github_id))
         }))
+        .bind(column(rows, |_| Uuid::now_v7()))
 }
 
 const UPSERT: &str = "-- upsert_pull_request_commits\n\
-    INSERT INTO pull_request_commits AS c (pull_request_id, oid, message, authored_at, author_id) \
-    SELECT e.pull_request_id, e.oid, e.message, e.authored_at, e.author_id \
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[]) \
-        AS e(pull_request_id, oid, message, authored_at, author_id) \
-    ORDER BY e.pull_request_id, e.oid \
+    INSERT INTO pull_request_commits AS c \
+        (pull_request_id, oid, message, authored_at, author_id, id) \
+    SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), \
+        unnest($4::timestamptz[]), unnest($5::uuid[]), unnest($6::uuid[]) \
     ON CONFLICT (pull_request_id, oid) DO UPDATE SET \
         message = excluded.message, authored_at = excluded.authored_at, \
         author_id = excluded.author_id, stored_at = now(), deleted_at = NULL \

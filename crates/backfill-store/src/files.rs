@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use backfill_engine::model::{ChangedFile, Part, PullRequest};
+use uuid::Uuid;
 
 use crate::error::Error;
 use crate::parents::Parents;
@@ -30,9 +31,13 @@ pub(crate) async fn replace(
     let rows: Vec<(i64, &ChangedFile)> =
         by_key.into_iter().map(|((number, _), row)| (number, row)).collect();
     let written = tx.execute_for(&rows, |tx, some| upsert(tx, parents, some)).await?;
+    let earlier = parents.earlier(&whole);
+    if earlier.is_empty() {
+        return Ok(written);
+    }
     let query = tx
         .query(BURY)
-        .bind(column(&whole, |it| parents.pull_requests.of(it.number.get())))
+        .bind(earlier)
         .bind(column(&rows, |(number, _)| parents.pull_requests.of(*number)))
         .bind(column(&rows, |(_, row)| row.path.as_str()));
     Ok(written + tx.execute(query).await?)
@@ -45,14 +50,14 @@ fn upsert(tx: &Tx, parents: &Parents, rows: &[(i64, &ChangedFile)]) -> Query {
         .bind(column(rows, |(_, row)| row.additions))
         .bind(column(rows, |(_, row)| row.deletions))
         .bind(column(rows, |(_, row)| row.change_type.as_str()))
+        .bind(column(rows, |_| Uuid::now_v7()))
 }
 
 const UPSERT: &str = "-- upsert_pull_request_files\n\
-    INSERT INTO pull_request_files AS f (pull_request_id, path, additions, deletions, change_type) \
-    SELECT e.pull_request_id, e.path, e.additions, e.deletions, e.change_type \
-    FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]) \
-        AS e(pull_request_id, path, additions, deletions, change_type) \
-    ORDER BY e.pull_request_id, e.path \
+    INSERT INTO pull_request_files AS f \
+        (pull_request_id, path, additions, deletions, change_type, id) \
+    SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::bigint[]), unnest($4::bigint[]), \
+        unnest($5::text[]), unnest($6::uuid[]) \
     ON CONFLICT (pull_request_id, hashtextextended(path, 0)) DO UPDATE SET \
         path = excluded.path, additions = excluded.additions, deletions = excluded.deletions, \
         change_type = excluded.change_type, stored_at = now(), deleted_at = NULL \

@@ -4,8 +4,9 @@
 //! chooses the index by statistics that a growing table does not have yet, and may read a whole
 //! repository for each row.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
+use backfill_engine::model::PullRequest;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
@@ -44,4 +45,30 @@ pub(crate) struct Parents {
     pub(crate) accounts: Ids,
     /// By number of the pull request.
     pub(crate) pull_requests: Ids,
+    /// Numbers of the pull requests that this chunk brings in.
+    new: BTreeSet<i64>,
+}
+
+impl Parents {
+    /// Of the pull requests in `rows`, of which `stored` have a row: the others get their id here.
+    /// Ids grow with time, so that the rows of a chunk lie side by side in the index.
+    pub(crate) fn new(
+        repository_id: Uuid,
+        accounts: Ids,
+        stored: Ids,
+        rows: &[&PullRequest],
+    ) -> Self {
+        let numbers = rows.iter().map(|it| it.number.get());
+        let new: BTreeSet<i64> = numbers.filter(|number| stored.of(*number).is_none()).collect();
+        let mut pull_requests = stored;
+        pull_requests.0.extend(new.iter().map(|number| (*number, Uuid::now_v7())));
+        Self { repository_id, accounts, pull_requests, new }
+    }
+
+    /// The rows under which there may be children already, which may have to be buried.
+    pub(crate) fn earlier(&self, rows: &[&PullRequest]) -> Vec<Option<Uuid>> {
+        let numbers = rows.iter().map(|it| it.number.get());
+        let earlier = numbers.filter(|number| !self.new.contains(number));
+        earlier.map(|number| self.pull_requests.of(number)).collect()
+    }
 }

@@ -4,7 +4,7 @@ use backfill_engine::model::{Actor, PullRequest};
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::parents::Ids;
+use crate::parents::{Ids, Parents};
 use crate::rows::{at, column, texts};
 use crate::transaction::Tx;
 
@@ -16,17 +16,16 @@ const FIELDS_VERSION: i32 = 1;
 /// really written.
 pub(crate) async fn upsert(
     tx: &mut Tx,
-    repository_id: Uuid,
-    accounts: &Ids,
+    parents: &Parents,
     rows: &[&PullRequest],
 ) -> Result<i64, Error> {
     if rows.is_empty() {
         return Ok(0);
     }
-    let account = |actor: Option<&Actor>| actor.and_then(|it| accounts.of(it.github_id));
+    let account = |actor: Option<&Actor>| actor.and_then(|it| parents.accounts.of(it.github_id));
     let query = tx
         .query(UPSERT)
-        .bind(repository_id)
+        .bind(parents.repository_id)
         .bind(FIELDS_VERSION)
         .bind(column(rows, |row| row.github_id))
         .bind(column(rows, |row| row.node_id.as_str()))
@@ -61,26 +60,29 @@ pub(crate) async fn upsert(
         .bind(column(rows, |row| texts(row.labels.iter().map(String::as_str))))
         .bind(column(rows, |row| texts(row.assignees.iter().map(String::as_str))))
         .bind(column(rows, |row| row.html_url.as_str()))
-        .bind(column(rows, |row| texts(row.captured.iter().map(|part| part.as_str()))));
+        .bind(column(rows, |row| texts(row.captured.iter().map(|part| part.as_str()))))
+        .bind(column(rows, |row| parents.pull_requests.of(row.number.get())));
     tx.execute(query).await
 }
 
-/// The rows of these pull requests, which are stored already.
+/// The rows of those of these pull requests that are stored already. One look-up for each, and the
+/// repository no constant to the planner: one that the last ANALYZE has not seen is empty to it,
+/// and it would take any index that begins with the repository and read all of it.
 pub(crate) async fn ids(
     tx: &mut Tx,
     repository_id: Uuid,
     rows: &[&PullRequest],
 ) -> Result<Ids, Error> {
-    let wanted = column(rows, |row| row.number.get());
     let query = tx
         .query(
             "-- pull_request_ids\n\
-             SELECT number::bigint AS number, id FROM pull_requests \
-             WHERE repository_id = $1 AND number = ANY($2::bigint[])",
+             SELECT n AS number, p.id FROM unnest($2::bigint[]) AS n JOIN LATERAL ( \
+                 SELECT id FROM pull_requests \
+                 WHERE repository_id = (SELECT $1::uuid) AND number = n OFFSET 0) AS p ON true",
         )
         .bind(repository_id)
-        .bind(&wanted);
-    Ids::all(&tx.fetch_all(query).await?, &wanted, "pull request")
+        .bind(column(rows, |row| row.number.get()));
+    Ids::from_rows(&tx.fetch_all(query).await?)
 }
 
 // captured grows as long as GitHub changes nothing: a reduced read does not make an earlier, whole
@@ -91,7 +93,7 @@ const UPSERT: &str = "-- upsert_pull_requests\n\
         title, body, state, author_id, author_association, base_branch, head_branch, base_sha, \
         head_sha, merge_commit_sha, head_repository, draft, merged, merged_by_id, created_at, \
         updated_at, closed_at, merged_at, additions, deletions, changed_files, commits, \
-        review_count, comment_count, milestone, labels, assignees, html_url, captured) \
+        review_count, comment_count, milestone, labels, assignees, html_url, captured, id) \
     SELECT $1, $2, e.github_id, e.node_id, e.number, e.title, e.body, e.state, \
         e.author_id, e.author_association, e.base_branch, e.head_branch, e.base_sha, \
         e.head_sha, e.merge_commit_sha, e.head_repository, e.draft, e.merged, e.merged_by_id, \
@@ -99,19 +101,20 @@ const UPSERT: &str = "-- upsert_pull_requests\n\
         e.changed_files, e.commits, e.review_count, e.comment_count, e.milestone, \
         ARRAY(SELECT jsonb_array_elements_text(e.labels)), \
         ARRAY(SELECT jsonb_array_elements_text(e.assignees)), e.html_url, \
-        ARRAY(SELECT DISTINCT part FROM jsonb_array_elements_text(e.captured) part ORDER BY part) \
+        ARRAY(SELECT DISTINCT part FROM jsonb_array_elements_text(e.captured) part ORDER BY part), \
+        e.id \
     FROM unnest($3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], \
             $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], \
             $15::text[], $16::text[], $17::boolean[], $18::boolean[], $19::uuid[], \
             $20::timestamptz[], $21::timestamptz[], $22::timestamptz[], $23::timestamptz[], \
             $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], \
-            $29::bigint[], $30::text[], $31::jsonb[], $32::jsonb[], $33::text[], $34::jsonb[]) \
+            $29::bigint[], $30::text[], $31::jsonb[], $32::jsonb[], $33::text[], $34::jsonb[], \
+            $35::uuid[]) \
         AS e(github_id, node_id, number, title, body, state, author_id, \
             author_association, base_branch, head_branch, base_sha, head_sha, merge_commit_sha, \
             head_repository, draft, merged, merged_by_id, created_at, updated_at, closed_at, \
             merged_at, additions, deletions, changed_files, commits, review_count, \
-            comment_count, milestone, labels, assignees, html_url, captured) \
-    ORDER BY e.number \
+            comment_count, milestone, labels, assignees, html_url, captured, id) \
     ON CONFLICT (repository_id, number) DO UPDATE SET \
         fields_version = excluded.fields_version, github_id = excluded.github_id, \
         node_id = excluded.node_id, title = excluded.title, body = excluded.body, \

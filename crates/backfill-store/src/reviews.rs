@@ -30,10 +30,11 @@ pub(crate) async fn replace(
     }
     let rows: Vec<(i64, &Review)> = by_id.into_values().collect();
     let written = tx.execute_for(&rows, |tx, some| upsert(tx, parents, some)).await?;
-    let query = tx
-        .query(BURY)
-        .bind(column(&whole, |it| parents.pull_requests.of(it.number.get())))
-        .bind(column(&rows, |(_, row)| row.github_id));
+    let earlier = parents.earlier(&whole);
+    if earlier.is_empty() {
+        return Ok(written);
+    }
+    let query = tx.query(BURY).bind(earlier).bind(column(&rows, |(_, row)| row.github_id));
     Ok(written + tx.execute(query).await?)
 }
 
@@ -68,18 +69,15 @@ fn upsert(tx: &Tx, parents: &Parents, rows: &[(i64, &Review)]) -> Query {
         .bind(column(rows, |(_, row)| row.updated_at.map(at)))
         .bind(column(rows, |(_, row)| row.commit_id.as_deref()))
         .bind(column(rows, |(_, row)| row.html_url.as_deref()))
+        .bind(column(rows, |_| Uuid::now_v7()))
 }
 
 const UPSERT: &str = "-- upsert_reviews\n\
     INSERT INTO reviews AS r (repository_id, pull_request_id, github_id, author_id, state, body, \
-        submitted_at, updated_at, commit_id, html_url) \
-    SELECT $1, e.pull_request_id, e.github_id, e.author_id, e.state, e.body, e.submitted_at, \
-        e.updated_at, e.commit_id, e.html_url \
-    FROM unnest($2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::text[], \
-            $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[]) \
-        AS e(pull_request_id, github_id, author_id, state, body, submitted_at, updated_at, \
-            commit_id, html_url) \
-    ORDER BY e.github_id \
+        submitted_at, updated_at, commit_id, html_url, id) \
+    SELECT $1, unnest($2::uuid[]), unnest($3::bigint[]), unnest($4::uuid[]), unnest($5::text[]), \
+        unnest($6::text[]), unnest($7::timestamptz[]), unnest($8::timestamptz[]), \
+        unnest($9::text[]), unnest($10::text[]), unnest($11::uuid[]) \
     ON CONFLICT (repository_id, github_id) DO UPDATE SET \
         pull_request_id = excluded.pull_request_id, author_id = excluded.author_id, \
         state = excluded.state, body = excluded.body, submitted_at = excluded.submitted_at, \

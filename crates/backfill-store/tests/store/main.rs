@@ -11,6 +11,7 @@ mod history;
 mod leases;
 mod ledger;
 mod migrations;
+mod plans;
 mod recovery;
 mod relay;
 mod seeds;
