@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use testbed::proxy::{ApiProxy, GitHubProxy, PostgresProxy};
 use testbed::{Cluster, Operator, OperatorOptions, StandIn};
 
-use super::{Recorder, Setup, Trial};
+use super::{Recorder, Setup, Trial, databases};
 
 /// Namespace, credentials, database, stand-in and the watch, but no operator yet.
 pub struct Ground {
@@ -43,7 +43,10 @@ impl Ground {
         cluster.create_credentials(&namespace, "github", &token).await.unwrap();
         let statuses = Recorder::start(Api::namespaced(client.clone(), &namespace)).await;
         let standin = super::standin(setup).await;
-        let database_url = cluster.create_database().await.unwrap();
+        let database_url = match setup.empty_database {
+            true => cluster.create_database().await.unwrap(),
+            false => databases::migrated(cluster).await,
+        };
         let rows = PgPoolOptions::new().max_connections(2).connect(&database_url).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());

@@ -2,6 +2,7 @@
 //! program, and the watch that collects its statuses. [`Trial::finish`] checks what every test
 //! promises. Must not know what a single test expects.
 
+pub mod databases;
 pub mod dump;
 pub mod ground;
 pub mod ledger;
@@ -50,6 +51,8 @@ pub struct Setup {
     pub tokens: Vec<String>,
     /// Milliseconds that each answer of the stand-in takes longer.
     pub latency_ms: u32,
+    /// The operator finds an empty database, not one that is migrated already.
+    pub empty_database: bool,
 }
 
 impl From<World> for Setup {

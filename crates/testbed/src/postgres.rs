@@ -104,8 +104,13 @@ impl Postgres {
 
     /// Makes an empty database and returns its URL.
     pub async fn create_database(&self, name: &str) -> anyhow::Result<String> {
+        self.copy_database("template1", name).await
+    }
+
+    /// Makes a database with everything that is in another, to which nobody may be connected.
+    pub async fn copy_database(&self, of: &str, name: &str) -> anyhow::Result<String> {
         let mut connection = PgConnection::connect(&self.admin_url()).await?;
-        let statement = format!("CREATE DATABASE \"{name}\"");
+        let statement = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{of}\"");
         connection.execute(sqlx::AssertSqlSafe(statement)).await?;
         connection.close().await?;
         Ok(self.url(name))

@@ -1,0 +1,35 @@
+//! Databases with the operator's schema, as copies of one: migrating takes longer than a copy.
+//! Must not know what is in it.
+
+use std::collections::BTreeMap;
+
+use testbed::{Cluster, clone};
+use tokio::sync::Mutex;
+
+/// The migrated database of each server, by the server's port.
+static MIGRATED: Mutex<BTreeMap<u16, String>> = Mutex::const_new(BTreeMap::new());
+
+/// Makes a database of its own for a test and returns its URL.
+pub async fn migrated(cluster: &Cluster) -> String {
+    let postgres = cluster.postgres();
+    let mut known = MIGRATED.lock().await;
+    let template = match known.get(&postgres.port) {
+        Some(name) => name.clone(),
+        None => {
+            let name = unused_name();
+            let url = postgres.create_database(&name).await.unwrap();
+            let mut operator =
+                tokio::process::Command::new(clone::binary("backfill-operator").unwrap());
+            let output = operator.arg("migrate").env("DATABASE_URL", url).output().await.unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+            known.insert(postgres.port, name.clone());
+            name
+        }
+    };
+    drop(known);
+    postgres.copy_database(&template, &unused_name()).await.unwrap()
+}
+
+fn unused_name() -> String {
+    format!("test_{}", uuid::Uuid::new_v4().simple())
+}
