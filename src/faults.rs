@@ -24,7 +24,7 @@ pub fn of_github(error: &backfill_github::Error) -> Fault {
 
 /// The same fault in words that name what has to be mended, where the cause itself cannot know.
 pub fn about(fault: Fault, spec: &RepositoryBackfillSpec) -> Fault {
-    let secret = spec.credentials_ref.as_ref().map_or("", |reference| reference.name.as_str());
+    let secret = spec.secret().unwrap_or_default();
     let repository = &spec.repository;
     let message = match fault.reason {
         Reason::CredentialsInvalid => {

@@ -51,7 +51,8 @@ async fn at_the_floor_it_waits_for_the_reset_and_goes_on_by_itself() {
 
 #[tokio::test]
 async fn used_up_by_somebody_else_it_waits_for_the_reset() {
-    for (answer, headers) in [("rate-limit-old", true), ("rate-limit-new", true)] {
+    let answers = ["rate-limit-old", "rate-limit-new"];
+    for (answer, headers) in answers.into_iter().flat_map(|it| [(it, true), (it, false)]) {
         let mut limits = window(5_000, 6);
         limits["headers"] = headers.into();
         let list = json!({"operation": "ListPullRequests", "after_requests": 3, "times": 1});

@@ -12,8 +12,7 @@ use crate::metrics::Metrics;
 
 /// Writes the credential's limits into the database, for the next start and other instances.
 pub async fn keep_limits(ctx: &Context, object: &RepositoryBackfill, github: &Client) {
-    let secret =
-        object.spec.credentials_ref.as_ref().map_or("", |reference| reference.name.as_str());
+    let secret = object.spec.secret().unwrap_or_default();
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let figures = github.governor().figures();
     show_limits(&ctx.metrics, &github.identity(), &figures);

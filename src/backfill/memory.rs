@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use backfill_api::RepositoryBackfillStatus;
 use backfill_engine::seen::Fault;
@@ -38,6 +38,7 @@ pub struct Written {
 pub struct Memory {
     troubles: Mutex<HashMap<String, Trouble>>,
     written: Mutex<HashMap<String, Written>>,
+    untaken: Mutex<HashMap<String, Instant>>,
     deletions: Mutex<HashMap<String, Timestamp>>,
 }
 
@@ -65,11 +66,18 @@ impl Memory {
     /// Notes what has just been written.
     pub fn note_written(&self, uid: &str, status: RepositoryBackfillStatus) {
         lock(&self.written).insert(uid.to_owned(), Written { status, at: Instant::now() });
+        lock(&self.untaken).remove(uid);
     }
 
-    /// What was last written of `uid` is not known any more.
+    /// A write failed: what was last written of `uid` is not known any more.
     pub fn forget_written(&self, uid: &str) {
         lock(&self.written).remove(uid);
+        lock(&self.untaken).insert(uid.to_owned(), Instant::now());
+    }
+
+    /// The last write of `uid` failed, not longer ago than this.
+    pub fn failed_within(&self, uid: &str, span: Duration) -> bool {
+        lock(&self.untaken).get(uid).is_some_and(|at| at.elapsed() < span)
     }
 
     /// Since when the removal of an object's rows fails without a break; `now` if it did not.
@@ -86,6 +94,7 @@ impl Memory {
     pub fn retain(&self, living: &HashSet<String>) {
         lock(&self.troubles).retain(|uid, _| living.contains(uid));
         lock(&self.written).retain(|uid, _| living.contains(uid));
+        lock(&self.untaken).retain(|uid, _| living.contains(uid));
         lock(&self.deletions).retain(|uid, _| living.contains(uid));
     }
 }

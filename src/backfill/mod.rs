@@ -115,7 +115,9 @@ async fn look(object: &RepositoryBackfill, ctx: &Context) -> Action {
         // Observing asked for a place in the credential's budget; others can have it.
         github.governor().leave(&observed.seen.object.id.uid);
     }
-    if observed.seen.permit.is_ok() || !matches!(step, Step::Wait { .. }) {
+    let is_queued =
+        matches!(&step, Step::Wait { pause: Pause::Turn { reason: Reason::Queued, .. }, .. });
+    if !is_queued {
         ctx.permits.forget(&observed.seen.object.id.uid);
     }
     let outcome = Box::pin(act::act(ctx, object, &observed, step)).await;

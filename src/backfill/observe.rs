@@ -165,7 +165,7 @@ fn object_seen(
         fingerprint: state.map(|state| fingerprint(&state.repository_node_id, spec)),
         requested_at: requested(object, REQUESTED_AT),
         restart_requested_at,
-        secret: spec.credentials_ref.as_ref().map(|reference| reference.name.clone()),
+        secret: spec.secret().map(str::to_owned),
         edited: object
             .status
             .as_ref()

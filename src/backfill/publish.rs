@@ -27,6 +27,8 @@ use crate::metrics::{Metrics, ObjectFigures};
 const WRITE_EVERY: Duration = Duration::from_secs(5);
 /// A write that the API server did not take is tried again after this.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
+/// Progress that the API server did not take is shown again after this.
+const UNTAKEN_PROGRESS: Duration = Duration::from_mins(1);
 /// How long one write may take: the client itself has no limit and retries for minutes.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -61,19 +63,26 @@ pub async fn publish(
     }
 }
 
-/// Shows how far a run is, at most every 5 s.
+/// Shows how far a run is, at most every 5 s, and once a minute while the API server takes nothing:
+/// the walk must not wait for it after each chunk. True if it was time to.
 pub async fn progress(
     ctx: &Context,
     object: &RepositoryBackfill,
     observed: &Observed,
     state: &BackfillState,
-) {
+) -> bool {
+    let uid = object.uid().unwrap_or_default();
+    if ctx.memory.failed_within(&uid, UNTAKEN_PROGRESS) {
+        return false;
+    }
     let shown = Shown::working(state.clone());
     let status = status_of(ctx, object, Some(observed), &shown).await;
-    let last = ctx.memory.written(&object.uid().unwrap_or_default());
-    if !is_recent(last.as_ref()) || is_news(last.as_ref(), &status) {
+    let last = ctx.memory.written(&uid);
+    let is_due = !is_recent(last.as_ref()) || is_news(last.as_ref(), &status);
+    if is_due {
         write(ctx, object, status).await;
     }
+    is_due
 }
 
 fn is_recent(last: Option<&Written>) -> bool {

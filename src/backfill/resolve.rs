@@ -11,6 +11,7 @@ use backfill_engine::fingerprint::{bounds, fingerprint};
 use backfill_engine::interval::Interval;
 use backfill_engine::model::BackfillState;
 use backfill_engine::plan::{PlanFacts, plan};
+use backfill_engine::progress::of_secret;
 use backfill_github::{Client, Resolved};
 use backfill_store::BeginWalk;
 
@@ -37,7 +38,8 @@ pub async fn resolve(ctx: &Context, object: &RepositoryBackfill, observed: &Obse
             let Some(until) = faults::limit_ends(&fault) else {
                 return fail(ctx, object, observed, fault, false).await;
             };
-            let pause = Pause::Turn { reason: fault.reason, message: fault.message };
+            let message = of_secret(object.spec.secret(), fault.message);
+            let pause = Pause::Turn { reason: fault.reason, message };
             return wait(ctx, object, observed, until, pause).await;
         }
     };

@@ -5,6 +5,7 @@
 use backfill_api::RepositoryBackfill;
 use backfill_engine::model::BackfillState;
 
+use super::limits::keep_limits;
 use super::observe::Observed;
 use super::{Context, publish};
 use crate::run_chunks::{Signals, Wish};
@@ -36,6 +37,9 @@ impl Signals for Watched<'_> {
     }
 
     async fn progress(&self, state: &BackfillState) {
-        publish::progress(self.ctx, self.object, self.observed, state).await;
+        let was_due = publish::progress(self.ctx, self.object, self.observed, state).await;
+        if let Some(github) = self.observed.github.as_ref().filter(|_| was_due) {
+            keep_limits(self.ctx, self.object, github).await;
+        }
     }
 }

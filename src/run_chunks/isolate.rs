@@ -55,7 +55,7 @@ pub async fn alone(
         }
         // No outage makes GitHub's own figures disagree: several in a row may be so.
         Err(Error::Incomplete { .. } | Error::Unidentified { .. }) => {}
-        Err(error) if error.is_size_related() => beside(run, state, neighbours).await?,
+        Err(error) if error.is_size_related() => beside(run, state, &index.entries).await?,
         Err(error) => return Err(error.into()),
     }
     let message = cause.to_string();
@@ -87,21 +87,27 @@ pub async fn alone(
     Ok(fetched)
 }
 
-/// Succeeds if a neighbour can be read whole, or if there is none.
-async fn beside(
-    run: &Run<'_>,
-    state: &BackfillState,
-    neighbours: &[IndexEntry],
-) -> Result<(), Halt> {
+/// Succeeds unless three pull requests beside the first of `entries` fail as well: those that come
+/// after it and, near the end of the history, the newest ones.
+async fn beside(run: &Run<'_>, state: &BackfillState, entries: &[IndexEntry]) -> Result<(), Halt> {
+    let mut others = entries[1..].to_vec();
+    if others.len() < NEIGHBOURS {
+        let all = i64::try_from(2 * NEIGHBOURS).unwrap_or(6);
+        let newest = run.github.index(&state.repository_node_id, None, all, 0).await?.entries;
+        let is_new = |one: &IndexEntry| entries.iter().all(|entry| entry.number != one.number);
+        others.extend(newest.into_iter().filter(is_new));
+    }
     let mut last = None;
-    for neighbour in neighbours {
-        match run.github.pull_request(&neighbour.node_id, &state.bounds.parts, Depth::Whole).await {
+    for other in others.iter().take(NEIGHBOURS) {
+        match run.github.pull_request(&other.node_id, &state.bounds.parts, Depth::Whole).await {
             Ok(_) => return Ok(()),
             Err(error) if error.is_size_related() => last = Some(error),
             Err(error) => return Err(error.into()),
         }
     }
-    last.map_or(Ok(()), |error| Err(Halt::Fault(faults::outage(&error))))
+    // A history of fewer has nothing that could tell an outage from what is bad in itself.
+    let outage = last.filter(|_| others.len() >= NEIGHBOURS);
+    outage.map_or(Ok(()), |error| Err(Halt::Fault(faults::outage(&error))))
 }
 
 fn set_aside(entry: &IndexEntry, reason: Reason, message: String, attempts: i64) -> Quarantined {

@@ -114,7 +114,7 @@ pub struct Report {
 pub async fn run_chunks(run: &Run<'_>, state: BackfillState, signals: &impl Signals) -> Report {
     let (lease, mut state) = match run.store.acquire(state.id, run.uid).await {
         Ok(acquired) => (acquired.lease, acquired.state),
-        Err(error) => return Report { stop: stop_of(faults::of_store(&error), true), state },
+        Err(error) => return Report { stop: stop_of(run, faults::of_store(&error), true), state },
     };
     run.metrics.add("backfill_runs_active", &[], 1.0);
     let stop = tokio::select! {
@@ -143,7 +143,7 @@ async fn keep(run: &Run<'_>, lease: &Lease) -> Stop {
                 if fault.reason == Reason::Fenced || last.elapsed() > CHUNK_TIMEOUT {
                     let (reason, message) = (fault.reason.as_str(), fault.message.as_str());
                     tracing::warn!(reason, message, "lease lost, the chunk under way is left");
-                    return stop_of(fault, false);
+                    return stop_of(run, fault, false);
                 }
             }
         }
@@ -180,7 +180,7 @@ async fn chunks(
             return Some(stop);
         }
         if let Err(error) = heed_asked_size(run, lease, state).await {
-            return Some(stop_of(faults::of_store(&error), committed == 0));
+            return Some(stop_of(run, faults::of_store(&error), committed == 0));
         }
         let begun = Instant::now();
         let done = tokio::time::timeout(CHUNK_TIMEOUT, chunk::one(run, lease, state, signals));
@@ -198,7 +198,7 @@ async fn chunks(
                 signals.progress(state).await;
             }
             Err(Halt::Wished(stop)) => return Some(stop),
-            Err(Halt::Fault(fault)) => return Some(stop_of(fault, committed == 0)),
+            Err(Halt::Fault(fault)) => return Some(stop_of(run, fault, committed == 0)),
         }
     }
     None
@@ -249,8 +249,7 @@ fn over_budget(run: &Run<'_>, cost: i64) -> Option<Stop> {
     match run.github.governor().place(run.uid, weight, run.floor, cost) {
         Place::Now => None,
         Place::At { until, why } => {
-            let secret = run.spec.credentials_ref.as_ref().map_or("?", |one| one.name.as_str());
-            Some(Stop::Wait(until, why.reason(), progress::of_secret(secret, why)))
+            Some(Stop::Wait(until, why.reason(), progress::of_secret(run.spec.secret(), why)))
         }
     }
 }
@@ -286,9 +285,10 @@ pub fn paced_until(
 }
 
 /// A fault as the end of a run: limits and other instances' leases are waits, not failures.
-fn stop_of(fault: Fault, nothing_committed: bool) -> Stop {
+fn stop_of(run: &Run<'_>, fault: Fault, nothing_committed: bool) -> Stop {
     if let Some(until) = faults::limit_ends(&fault) {
-        return Stop::Wait(until, fault.reason, fault.message);
+        let message = progress::of_secret(run.spec.secret(), fault.message);
+        return Stop::Wait(until, fault.reason, message);
     }
     match fault.reason {
         Reason::LeaseHeld | Reason::Fenced => {

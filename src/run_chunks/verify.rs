@@ -39,7 +39,7 @@ pub async fn prove(
             Stop::Proved
         }
         Err(Halt::Wished(stop)) => stop,
-        Err(Halt::Fault(fault)) => stop_of(fault, false),
+        Err(Halt::Fault(fault)) => stop_of(run, fault, false),
     }
 }
 

@@ -123,6 +123,28 @@ async fn runs_that_only_fail_open_the_circuit_and_a_request_closes_it() {
 }
 
 #[tokio::test]
+async fn the_last_of_a_history_are_set_aside_too() {
+    let two = World::empty("acme/two").pull(101, json!({})).pull(102, json!({}));
+    let rules = json!([
+        {"match": {"number": 1}, "answer": "502-json"},
+        {"match": {"number": 2}, "answer": "502-json"},
+        {"match": {"number": 101}, "answer": "502-json"},
+        {"match": {"number": 102}, "answer": "502-json"},
+    ]);
+    let setup = Setup::from(World::of("acme/api", 8).and(&two)).faults(rules);
+    let trial = Trial::start(setup).await;
+    for name in ["api", "two"] {
+        trial.apply(name, json!({"repository": format!("acme/{name}")})).await;
+    }
+    for (name, stored) in [("api", 6), ("two", 0)] {
+        let object = succeeded_slowly(&trial, name).await;
+        let expected = format!("{stored} stored, 2 set aside");
+        assert!(message(&object).starts_with(&expected), "{}", message(&object));
+    }
+    trial.finish().await;
+}
+
+#[tokio::test]
 async fn three_in_a_row_are_an_outage_and_no_poison() {
     let all: Vec<_> =
         (1..=8).map(|number| json!({"match": {"number": number}, "answer": "null-node"})).collect();

@@ -1,5 +1,6 @@
 //! Two objects for one repository, an object made anew, and a row reset by hand.
 
+use backfill_api::RepositoryBackfill;
 use serde_json::{Value, json};
 
 use crate::support::objects::{message, status};
@@ -34,7 +35,7 @@ async fn the_second_waits_and_takes_over_without_rewriting() {
     trial.standin.set_faults(&plan(json!([]))).await.unwrap();
     trial.succeeded("first").await;
     let before = writers(&trial.rows).await;
-    // It is looked at again every minute; a request makes that now.
+    // It is looked at again every 15 seconds; a request makes that now.
     trial.annotate("second", "requested-at", "now").await;
     let second = trial.succeeded("second").await;
     assert_eq!(status(&second).last_handled_requested_at.as_deref(), Some("now"));
@@ -53,6 +54,31 @@ async fn the_second_waits_and_takes_over_without_rewriting() {
     trial.succeeded("first").await;
     trial.succeeded("second").await;
     assert_eq!(number(&trial.rows, WALKS).await, 2, "a restart is no reason to walk");
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_restart_that_has_to_wait_for_the_owner_is_not_forgotten() {
+    let trial = Trial::start(World::of("acme/api", 40)).await;
+    trial.apply("first", spec()).await;
+    trial.succeeded("first").await;
+    let list = json!({"operation": "ListPullRequests"});
+    let slow = plan(json!([{"match": list, "answer": "slow:0.5"}]));
+    trial.standin.set_faults(&slow).await.unwrap();
+    trial.apply("second", spec()).await;
+    trial.moves().await;
+    trial.annotate("first", "restart-requested-at", "now").await;
+    let claimed = trial.stalled("first", "RepositoryClaimed").await;
+    assert_eq!(status(&claimed).last_handled_restart_requested_at, None, "nothing has begun");
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    trial.succeeded("second").await;
+    let restarted = |object: &RepositoryBackfill| {
+        status(object).last_handled_restart_requested_at.as_deref() == Some("now")
+    };
+    trial.until("first", "its restart", |object| restarted(object)).await;
+    trial.succeeded("first").await;
+    assert_eq!(text(&trial.rows, OWNER).await, "first");
+    assert_eq!(number(&trial.rows, WALKS).await, 3);
     trial.finish().await;
 }
 

@@ -2,8 +2,12 @@
 //! Must not know what is in it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
+use testbed::operator::OPERATOR;
+use testbed::postgres::Postgres;
 use testbed::{Cluster, clone};
+use tokio::process::Command;
 use tokio::sync::Mutex;
 
 /// The migrated database of each server, by the server's port.
@@ -13,21 +17,21 @@ static MIGRATED: Mutex<BTreeMap<u16, String>> = Mutex::const_new(BTreeMap::new()
 pub async fn migrated(cluster: &Cluster) -> String {
     let postgres = cluster.postgres();
     let mut known = MIGRATED.lock().await;
-    let template = match known.get(&postgres.port) {
-        Some(name) => name.clone(),
-        None => {
-            let name = unused_name();
-            let url = postgres.create_database(&name).await.unwrap();
-            let mut operator =
-                tokio::process::Command::new(clone::binary("backfill-operator").unwrap());
-            let output = operator.arg("migrate").env("DATABASE_URL", url).output().await.unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-            known.insert(postgres.port, name.clone());
-            name
-        }
+    let template = match known.entry(postgres.port) {
+        Entry::Occupied(made) => made.get().clone(),
+        Entry::Vacant(missing) => missing.insert(make(postgres).await).clone(),
     };
     drop(known);
     postgres.copy_database(&template, &unused_name()).await.unwrap()
+}
+
+async fn make(postgres: &Postgres) -> String {
+    let name = unused_name();
+    let url = postgres.create_database(&name).await.unwrap();
+    let mut operator = Command::new(clone::binary(OPERATOR).unwrap());
+    let output = operator.arg("migrate").env("DATABASE_URL", url).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    name
 }
 
 fn unused_name() -> String {

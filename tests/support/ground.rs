@@ -43,9 +43,10 @@ impl Ground {
         cluster.create_credentials(&namespace, "github", &token).await.unwrap();
         let statuses = Recorder::start(Api::namespaced(client.clone(), &namespace)).await;
         let standin = super::standin(setup).await;
-        let database_url = match setup.empty_database {
-            true => cluster.create_database().await.unwrap(),
-            false => databases::migrated(cluster).await,
+        let database_url = if setup.empty_database {
+            cluster.create_database().await.unwrap()
+        } else {
+            databases::migrated(cluster).await
         };
         let rows = PgPoolOptions::new().max_connections(2).connect(&database_url).await.unwrap();
         let dir = tempfile::tempdir().unwrap();

@@ -154,17 +154,20 @@ fn asked_again(seen: &Seen) -> Option<Step> {
 
 fn complete(seen: &Seen) -> Option<Step> {
     let state = seen.own_walk()?;
-    (state.status == StateStatus::Completed).then_some(Step::Complete)
+    let is_over = state.status == StateStatus::Completed && !seen.object.dry_run;
+    is_over.then_some(Step::Complete)
 }
 
 fn passed_on(seen: &Seen) -> Option<Step> {
     let owner = seen.state.as_ref().ok()?.as_ref()?.owner.as_ref()?;
-    let is_over = seen.object.succeeded && owner.uid != seen.object.id.uid;
+    let is_other = owner.uid != seen.object.id.uid;
+    let is_over = seen.object.succeeded && is_other && !seen.object.dry_run;
     is_over.then(|| Step::Wait { until: later(seen.now, REST_LOOK), pause: Pause::Unchanged })
 }
 
 fn claimed(seen: &Seen) -> Option<Step> {
-    let owner = seen.claimed_by.as_ref()?;
+    // A dry run stores nothing that could be in the way.
+    let owner = seen.claimed_by.as_ref().filter(|_| !seen.object.dry_run)?;
     let fault = Fault {
         reason: Reason::RepositoryClaimed,
         disposition: Disposition::UserFix,
@@ -244,7 +247,7 @@ fn over_budget(seen: &Seen) -> Option<Step> {
             until: *until,
             pause: Pause::Turn {
                 reason: why.reason(),
-                message: of_secret(seen.object.secret.as_deref().unwrap_or("?"), why),
+                message: of_secret(seen.object.secret.as_deref(), why),
             },
         }),
     }

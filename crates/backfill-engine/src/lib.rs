@@ -15,5 +15,4 @@ pub mod plan;
 pub mod progress;
 pub mod retry;
 pub mod seen;
-pub mod selection;
 pub mod status;

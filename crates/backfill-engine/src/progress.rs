@@ -41,8 +41,8 @@ pub fn short(wait: SignedDuration) -> String {
 }
 
 /// Puts in front of `text` which credentials it speaks of: `secret github: 0 of 5000 points`.
-pub fn of_secret(secret: &str, text: impl fmt::Display) -> String {
-    format!("secret {secret}: {text}")
+pub fn of_secret(secret: Option<&str>, text: impl fmt::Display) -> String {
+    format!("secret {}: {text}", secret.unwrap_or("?"))
 }
 
 /// When a walk that began at `started` and has dealt with `processed` of `expected` ends at its
@@ -105,7 +105,10 @@ mod tests {
         ] {
             assert_eq!(short(SignedDuration::from_secs(seconds)), words);
         }
-        assert_eq!(of_secret("github", "0 of 5000 points"), "secret github: 0 of 5000 points");
+        assert_eq!(
+            of_secret(Some("github"), "0 of 5000 points"),
+            "secret github: 0 of 5000 points"
+        );
     }
 
     #[test]

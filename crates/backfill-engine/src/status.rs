@@ -71,8 +71,11 @@ pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
     }
     let handled = facts.state.and_then(|state| state.handled_requested_at.clone());
     status.last_handled_requested_at = handled.or(facts.requested_at);
+    // A walk answers a restart by its row; where there is nothing to walk, the count does.
     let handled = facts.state.and_then(|state| state.handled_restart_requested_at.clone());
-    status.last_handled_restart_requested_at = handled.or(facts.restart_requested_at);
+    let counted = facts.restart_requested_at.filter(|_| facts.counted.is_some());
+    let before = facts.previous.last_handled_restart_requested_at.clone();
+    status.last_handled_restart_requested_at = handled.or(counted).or(before);
     status
 }
 

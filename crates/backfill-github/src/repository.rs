@@ -47,12 +47,7 @@ impl Client {
     /// Where one of the newest pull requests cannot be read, a second query does without them.
     pub async fn resolve(&self, name: &RepositoryName) -> Result<Resolved, Error> {
         match self.resolve_sampled(name, true).await {
-            Err(
-                Error::TimedOut { .. }
-                | Error::ResourceLimits { .. }
-                | Error::NullNode { .. }
-                | Error::PartMissing { .. },
-            ) => self.resolve_sampled(name, false).await,
+            Err(error) if error.is_size_related() => self.resolve_sampled(name, false).await,
             other => other,
         }
     }

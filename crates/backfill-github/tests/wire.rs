@@ -95,6 +95,11 @@ async fn resolve(client: &Client) -> Result<backfill_github::Resolved, Error> {
     client.resolve(&"o/r".into()).await
 }
 
+/// A query that is not asked again in another way when its answer is bad.
+async fn once(client: &Client) -> Result<backfill_github::Index, Error> {
+    client.index(&"R_1".into(), None, 1, 0).await
+}
+
 #[tokio::test]
 async fn a_request_carries_what_github_asks_for_and_the_answer_is_read() {
     let (client, seen) = server(vec![answer("200 OK", "", GOOD)]).await;
@@ -153,9 +158,19 @@ async fn a_connection_closed_without_a_word_is_tried_once_more_and_only_once() {
     resolve(&client).await.unwrap();
     assert_eq!(seen.await.unwrap().len(), 2);
     let (client, seen) = server(vec![Vec::new(), Vec::new()]).await;
-    let error = resolve(&client).await.unwrap_err();
+    let error = once(&client).await.unwrap_err();
     assert!(matches!(error, Error::Interrupted { .. }), "{error:?}");
     assert_eq!(seen.await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_repository_whose_newest_are_too_heavy_is_resolved_without_them() {
+    let mut cut = answer("200 OK", "", GOOD);
+    cut.truncate(cut.len() - 20);
+    let (client, seen) = server(vec![cut, answer("200 OK", "", GOOD)]).await;
+    resolve(&client).await.unwrap();
+    let seen = seen.await.unwrap();
+    assert!(seen[0].contains("\"sampled\":true") && seen[1].contains("\"sampled\":false"));
 }
 
 #[tokio::test]
@@ -163,12 +178,12 @@ async fn a_body_that_ends_early_is_no_answer() {
     let mut cut = answer("200 OK", "", GOOD);
     cut.truncate(cut.len() - 20);
     let (client, _seen) = server(vec![cut]).await;
-    let error = resolve(&client).await.unwrap_err();
+    let error = once(&client).await.unwrap_err();
     assert!(matches!(error, Error::Interrupted { .. }), "{error:?}");
     assert!(error.is_size_related());
     let whole_but_cut = answer("200 OK", "", &GOOD[..GOOD.len() - 20]);
     let (client, _seen) = server(vec![whole_but_cut]).await;
-    let error = resolve(&client).await.unwrap_err();
+    let error = once(&client).await.unwrap_err();
     assert!(matches!(error, Error::Truncated { .. }), "{error:?}");
 }
 
@@ -186,14 +201,14 @@ async fn a_broken_connection_is_no_leave_to_go_on_after_a_limit() {
         let again = tokio::time::timeout(Duration::from_secs(1), listener.accept()).await;
         assert!(again.is_err(), "sent once more in spite of the hold");
     };
-    let (answer, ()) = tokio::join!(resolve(&client), limited_meanwhile);
+    let (answer, ()) = tokio::join!(once(&client), limited_meanwhile);
     assert!(matches!(answer.unwrap_err(), Error::Interrupted { .. }));
 }
 
 #[tokio::test]
 async fn only_so_many_bytes_are_read() {
     let (client, _seen) = server(vec![answer("200 OK", "", &"x".repeat(10_001))]).await;
-    let error = resolve(&client).await.unwrap_err();
+    let error = once(&client).await.unwrap_err();
     assert!(matches!(error, Error::Oversized { limit_bytes: 10_000, .. }), "{error:?}");
 }
 

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use backfill_engine::model::{Actor, Comment, Part, PullRequest, ReviewComment};
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use crate::error::Error;
 use crate::parents::{Ids, Parents};
 use crate::reviews;
-use crate::rows::{at, column};
+use crate::rows::{at, column, new_id};
 use crate::transaction::{Query, Tx};
 
 /// Both kinds of comments as one row.
@@ -127,7 +126,7 @@ fn upsert(tx: &Tx, parents: &Parents, reviews: &Ids, rows: &[Row<'_>]) -> Query 
         .bind(column(rows, |row| row.line.and_then(|line| line.side.as_deref())))
         .bind(column(rows, |row| row.line.and_then(|line| line.diff_hunk.as_deref())))
         .bind(column(rows, |row| row.line.and_then(|line| line.commit_id.as_deref())))
-        .bind(column(rows, |_| Uuid::now_v7()))
+        .bind(column(rows, |_| new_id()))
 }
 
 fn review_of(row: &Row<'_>) -> Option<i64> {

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use backfill_engine::model::{Commit, Part, PullRequest};
-use uuid::Uuid;
 
 use crate::error::Error;
 use crate::parents::Parents;
-use crate::rows::{at, column};
+use crate::rows::{at, column, new_id};
 use crate::transaction::{Query, Tx};
 
 /// Stores the commits of those pull requests that were read with them, and buries those that a
@@ -52,7 +51,7 @@ fn upsert(tx: &Tx, parents: &Parents, rows: &[(i64, &Commit)]) -> Query {
         .bind(column(rows, |(_, row)| {
             row.author.as_ref().and_then(|actor| parents.accounts.of(actor.github_id))
         }))
-        .bind(column(rows, |_| Uuid::now_v7()))
+        .bind(column(rows, |_| new_id()))
 }
 
 const UPSERT: &str = "-- upsert_pull_request_commits\n\

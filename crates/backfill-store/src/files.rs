@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use backfill_engine::model::{ChangedFile, Part, PullRequest};
-use uuid::Uuid;
 
 use crate::error::Error;
 use crate::parents::Parents;
-use crate::rows::column;
+use crate::rows::{column, new_id};
 use crate::transaction::{Query, Tx};
 
 /// Stores the files of those pull requests that were read with them, and buries those that are no
@@ -50,7 +49,7 @@ fn upsert(tx: &Tx, parents: &Parents, rows: &[(i64, &ChangedFile)]) -> Query {
         .bind(column(rows, |(_, row)| row.additions))
         .bind(column(rows, |(_, row)| row.deletions))
         .bind(column(rows, |(_, row)| row.change_type.as_str()))
-        .bind(column(rows, |_| Uuid::now_v7()))
+        .bind(column(rows, |_| new_id()))
 }
 
 const UPSERT: &str = "-- upsert_pull_request_files\n\

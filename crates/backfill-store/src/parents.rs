@@ -11,7 +11,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::rows::get;
+use crate::rows::{get, new_id};
 
 /// Row ids by number.
 pub(crate) struct Ids(HashMap<i64, Uuid>);
@@ -51,7 +51,6 @@ pub(crate) struct Parents {
 
 impl Parents {
     /// Of the pull requests in `rows`, of which `stored` have a row: the others get their id here.
-    /// Ids grow with time, so that the rows of a chunk lie side by side in the index.
     pub(crate) fn new(
         repository_id: Uuid,
         accounts: Ids,
@@ -61,7 +60,7 @@ impl Parents {
         let numbers = rows.iter().map(|it| it.number.get());
         let new: BTreeSet<i64> = numbers.filter(|number| stored.of(*number).is_none()).collect();
         let mut pull_requests = stored;
-        pull_requests.0.extend(new.iter().map(|number| (*number, Uuid::now_v7())));
+        pull_requests.0.extend(new.iter().map(|number| (*number, new_id())));
         Self { repository_id, accounts, pull_requests, new }
     }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::parents::{Ids, Parents};
-use crate::rows::{at, column};
+use crate::rows::{at, column, new_id};
 use crate::transaction::{Query, Tx};
 
 /// Stores the reviews of those pull requests that were read with them, and buries the reviews
@@ -69,7 +69,7 @@ fn upsert(tx: &Tx, parents: &Parents, rows: &[(i64, &Review)]) -> Query {
         .bind(column(rows, |(_, row)| row.updated_at.map(at)))
         .bind(column(rows, |(_, row)| row.commit_id.as_deref()))
         .bind(column(rows, |(_, row)| row.html_url.as_deref()))
-        .bind(column(rows, |_| Uuid::now_v7()))
+        .bind(column(rows, |_| new_id()))
 }
 
 const UPSERT: &str = "-- upsert_reviews\n\

@@ -7,6 +7,7 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::de::{Deserialize, IntoDeserializer};
 use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{Decode, Row, Type};
+use uuid::Uuid;
 
 use crate::error::Error;
 
@@ -41,6 +42,13 @@ pub(crate) fn word<'a, T: Deserialize<'a>>(column: &str, text: &'a str) -> Resul
     let word: StrDeserializer<'a, WordError> = text.into_deserializer();
     T::deserialize(word)
         .map_err(|_| Error::Inconsistent(format!("{column} holds the unknown word {text:?}")))
+}
+
+/// The id of a row that is to be written. Ids grow with time, so that the rows of a chunk lie side
+/// by side in the index.
+#[expect(clippy::disallowed_methods, reason = "nothing but the order of rows depends on it")]
+pub(crate) fn new_id() -> Uuid {
+    Uuid::now_v7()
 }
 
 /// One column of many rows, as `UNNEST` takes it.

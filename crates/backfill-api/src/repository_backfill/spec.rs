@@ -163,6 +163,13 @@ pub enum Part {
     Files,
 }
 
+impl RepositoryBackfillSpec {
+    /// Name of the Secret that holds the token.
+    pub fn secret(&self) -> Option<&str> {
+        self.credentials_ref.as_ref().map(|reference| reference.name.as_str())
+    }
+}
+
 impl Part {
     /// All parts, in the order of the schema.
     pub const ALL: [Self; 5] =

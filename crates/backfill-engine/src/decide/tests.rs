@@ -353,13 +353,14 @@ fn limits_turns_and_pauses_are_waits() {
 
 #[test]
 fn a_dry_run_only_ever_resolves() {
-    for stage in [Stage::Walk, Stage::Verify] {
-        let seen = with(|seen| {
-            seen.object.dry_run = true;
-            row(seen).stage = stage;
-        });
-        assert_eq!(decide(&seen), Step::Resolve);
-    }
+    let completed = (true, StateStatus::Completed);
+    let own = with(|seen| (seen.object.dry_run, row(seen).status) = completed);
+    let of_another = with(|seen| {
+        (seen.object.dry_run, seen.object.succeeded) = (true, true);
+        row(seen).owner = Some(object("first"));
+        seen.claimed_by = Some(object("first"));
+    });
+    assert_eq!([decide(&own), decide(&of_another)], [Step::Resolve, Step::Resolve]);
 }
 
 fn any_seen() -> impl Strategy<Value = Seen> {
@@ -424,7 +425,8 @@ proptest! {
         if matches!(step, Step::Resolve | Step::RunChunks | Step::Verify) {
             prop_assert!(!seen.object.deleting && !seen.object.suspended);
             prop_assert!(seen.credentials.is_ok());
-            prop_assert!(seen.place == Place::Now && seen.claimed_by.is_none());
+            let is_claimed = seen.claimed_by.is_some() && !seen.object.dry_run;
+            prop_assert!(seen.place == Place::Now && !is_claimed);
             prop_assert!(seen.unrecorded.as_ref().is_none_or(|(_, until)| *until <= seen.now));
         }
         if matches!(step, Step::RunChunks | Step::Verify) {

@@ -107,7 +107,9 @@ fn comments(list: &mut [Comment], repository: u64, parent: u64, created_at: Mome
 /// The ids that children without one get, in the order of their list.
 fn child_ids(parent: u64) -> impl Iterator<Item = u64> {
     let first = parent.saturating_mul(ids::CHILDREN_PER_PULL_REQUEST) + 1;
-    first..first + ids::CHILDREN_PER_PULL_REQUEST
+    // Those of a longer list lie in a range of their own, which no parent's reaches.
+    let beyond = first.saturating_mul(ids::CHILDREN_PER_PULL_REQUEST).saturating_add(1 << 62);
+    (first..first + ids::CHILDREN_PER_PULL_REQUEST).chain(beyond..=u64::MAX)
 }
 
 fn accounts<'a>(list: impl Iterator<Item = &'a mut Account>) {

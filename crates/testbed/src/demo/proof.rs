@@ -7,6 +7,7 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, Row};
 
+use crate::cluster::is_condition;
 use crate::standin;
 use crate::up::Session;
 
@@ -65,6 +66,9 @@ pub async fn against_github(session: &Session) -> anyhow::Result<()> {
         let stored = stored(session, &repository).await?;
         for (table, stored) in TABLES.into_iter().zip(stored) {
             println!("  {table:<16} {stored:>9} rows");
+        }
+        if !is_condition(&object, "Succeeded", "True") {
+            bail!("{repository} is not complete: {}", object.data["status"]["conditions"]);
         }
     }
     Ok(())
