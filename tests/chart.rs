@@ -4,6 +4,7 @@
 //! There is no node, so nothing is waited for and no hook runs here.
 
 mod grants;
+mod values;
 
 use std::process::{Command, Output};
 
@@ -20,7 +21,11 @@ fn helm(args: &[&str]) -> Output {
 }
 
 fn rendered(args: &[&str]) -> Result<Vec<Value>, String> {
-    let start = ["template", "rel", chart::CHART, "--namespace", "backfill-system"];
+    rendered_of(chart::CHART, args)
+}
+
+fn rendered_of(chart: &str, args: &[&str]) -> Result<Vec<Value>, String> {
+    let start = ["template", "rel", chart, "--namespace", "backfill-system"];
     let output = helm(&[&start[..], args].concat());
     if !output.status.success() {
         return Err(String::from_utf8(output.stderr).unwrap());

@@ -1,20 +1,23 @@
 {{/* A rule file without the alerts that are left out, each with the further labels: (list root text). */}}
 {{- define "backfill.rules" -}}
 {{- $values := (index . 0).Values.metrics.prometheusRule -}}
+{{- /* Not there where an upgrade reuses the values of an earlier chart. */}}
+{{- $further := default dict $values.alertLabels -}}
+{{- $disabled := default list $values.disabled -}}
 {{- $file := fromYaml (index . 1) -}}
 {{- $known := list -}}
 {{- range $group := $file.groups -}}
   {{- $kept := list -}}
   {{- range $rule := $group.rules -}}
     {{- $known = append $known $rule.alert -}}
-    {{- if not (has $rule.alert $values.disabled) -}}
-      {{- $_ := set $rule "labels" (merge (deepCopy $values.alertLabels) $rule.labels) -}}
+    {{- if not (has $rule.alert $disabled) -}}
+      {{- $_ := set $rule "labels" (merge (deepCopy $further) $rule.labels) -}}
       {{- $kept = append $kept $rule -}}
     {{- end -}}
   {{- end -}}
   {{- $_ := set $group "rules" $kept -}}
 {{- end -}}
-{{- range $name := $values.disabled -}}
+{{- range $name := $disabled -}}
   {{- if not (has $name $known) -}}
     {{- fail (printf "metrics.prometheusRule.disabled names %s, which is no alert of this chart" $name) -}}
   {{- end -}}
