@@ -12,7 +12,7 @@ use super::{DATABASE, kinds, rendered, rendered_of};
 /// The values of an earlier chart.
 const EARLIER: &str = "tests/chart/earlier-values.yaml";
 /// With these every template renders something.
-const WHOLE: [&str; 12] = [
+pub const WHOLE: [&str; 12] = [
     "--set",
     DATABASE,
     "--set",

@@ -32,10 +32,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
+{{/* The same with further labels, which win: (list root labels). */}}
+{{- define "backfill.labelsWith" -}}
+{{ toYaml (mergeOverwrite (include "backfill.labels" (index . 0) | fromYaml) (index . 1)) }}
+{{- end }}
+
 {{/* What all pods of a release have. */}}
 {{- define "backfill.selector" -}}
-app.kubernetes.io/name: {{ include "backfill.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "backfill.name" . | toYaml }}
+app.kubernetes.io/instance: {{ toYaml .Release.Name }}
 {{- end }}
 
 {{/* What only the operator's own pods have: a migration's pod is not one of them. */}}
