@@ -155,6 +155,24 @@ fn the_migration_may_be_another_role_s() {
 }
 
 #[test]
+fn what_is_logged_is_left_to_the_operator_unless_told_otherwise() {
+    let filters = |more: &[&str]| {
+        let objects = rendered(&[&["--set", DATABASE], more].concat()).unwrap();
+        ["Job", "Deployment"].map(|kind| {
+            let object = objects.iter().find(|one| one["kind"] == kind).unwrap();
+            let env = object["spec"]["template"]["spec"]["containers"][0]["env"].as_array();
+            let filter = env.unwrap().iter().find(|one| one["name"] == "RUST_LOG");
+            filter.map(|one| one["value"].clone())
+        })
+    };
+    assert_eq!(filters(&[]), [None, None]);
+    assert_eq!(
+        filters(&["--set", "operator.log=debug"]),
+        [Some(json!("debug")), Some(json!("debug"))]
+    );
+}
+
+#[test]
 fn the_kind_outlives_the_release_unless_told_otherwise() {
     let policy = |args: &[&str]| {
         let objects = rendered(&[&["--set", DATABASE], args].concat()).unwrap();

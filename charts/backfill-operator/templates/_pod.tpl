@@ -38,8 +38,10 @@ capabilities:
       key: {{ $values.database.existingSecretKey }}
 - name: DATABASE_SCHEMA
   value: {{ $values.database.schema | quote }}
+{{- with $values.operator.log }}
 - name: RUST_LOG
-  value: {{ $values.operator.log | quote }}
+  value: {{ quote . }}
+{{- end }}
 {{- end }}
 
 {{/* Where pods may run. */}}
