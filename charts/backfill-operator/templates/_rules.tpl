@@ -3,6 +3,9 @@
 {{- $values := (index . 0).Values.metrics.prometheusRule -}}
 {{- /* Not there where an upgrade reuses the values of an earlier chart. */}}
 {{- $further := default dict $values.alertLabels -}}
+{{- if hasKey $further "severity" -}}
+  {{- fail "metrics.prometheusRule.alertLabels must not have severity: each alert has its own" -}}
+{{- end -}}
 {{- $disabled := default list $values.disabled -}}
 {{- $file := fromYaml (index . 1) -}}
 {{- $known := list -}}
