@@ -177,9 +177,11 @@ fn the_kind_outlives_the_release_unless_told_otherwise() {
     let policy = |args: &[&str]| {
         let objects = rendered(&[&["--set", DATABASE], args].concat()).unwrap();
         let kind = objects.into_iter().find(|one| one["kind"] == "CustomResourceDefinition");
-        kind.map(|kind| kind["metadata"]["annotations"]["helm.sh/resource-policy"].clone())
+        kind.map(|kind| kind["metadata"]["annotations"].clone())
     };
-    assert_eq!(policy(&[]), Some(json!("keep")));
+    let kept = json!({"helm.sh/resource-policy": "keep",
+        "argocd.argoproj.io/sync-options": "Prune=false,Delete=false"});
+    assert_eq!(policy(&[]), Some(kept));
     assert_eq!(policy(&["--set", "crds.keep=false"]), Some(Value::Null));
     assert_eq!(policy(&["--set", "crds.enabled=false"]), None);
 }
