@@ -109,6 +109,28 @@ fn a_label_that_several_values_give_is_rendered_once() {
 }
 
 #[test]
+fn a_name_that_reads_like_a_number_stays_a_text() {
+    let names = [
+        ("nameOverride", "70001"),
+        ("fullnameOverride", "70002"),
+        ("watchNamespace", "70003"),
+        ("database.existingSecret", "70004"),
+        ("database.existingSecretKey", "70005"),
+        ("migrations.existingSecret", "70006"),
+        ("priorityClassName", "70007"),
+        ("serviceAccount.name", "70008"),
+    ];
+    let given = names.map(|(value, number)| format!("{value}={number}"));
+    let set: Vec<&str> = given.iter().flat_map(|one| ["--set-string", one.as_str()]).collect();
+    for object in rendered(&[&values::WHOLE[..], &set].concat()).unwrap() {
+        let text = object.to_string();
+        for (value, number) in names {
+            assert!(!text.contains(&format!(":{number}")), "{value} is a number in {text}");
+        }
+    }
+}
+
+#[test]
 fn alerts_can_be_left_out_by_name_and_carry_further_labels() {
     let alerts = |more: &[&str]| {
         let on = ["--set", DATABASE, "--set", "metrics.prometheusRule.enabled=true"];

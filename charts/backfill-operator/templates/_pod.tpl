@@ -34,8 +34,8 @@ capabilities:
 - name: DATABASE_URL
   valueFrom:
     secretKeyRef:
-      name: {{ default $own (index . 1) }}
-      key: {{ $values.database.existingSecretKey }}
+      name: {{ default $own (index . 1) | toYaml }}
+      key: {{ toYaml $values.database.existingSecretKey }}
 - name: DATABASE_SCHEMA
   value: {{ $values.database.schema | quote }}
 {{- with $values.operator.log }}
@@ -51,7 +51,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ toYaml . }}
 {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector:
