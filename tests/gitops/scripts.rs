@@ -78,11 +78,8 @@ fn each_state_has_its_verdict_by_kstatus_argo_cd_and_lua() {
         let test = tests.iter().find(|test| test["inputPath"] == path(name)).unwrap();
         let (health, message) = (&verdict["health"], &verdict["message"]);
         assert_eq!(test["healthStatus"], json!({"status": health, "message": message}), "{name}");
-        // Of what is being deleted Argo CD asks no script.
-        if *name != "deleting" {
-            let by_lua = under_lua(&text("health.lua"), &case["object"]);
-            assert_eq!(by_lua, test["healthStatus"], "{name}");
-        }
+        let by_lua = under_lua(&text("health.lua"), &case["object"]);
+        assert_eq!(by_lua, test["healthStatus"], "{name}");
     }
 }
 

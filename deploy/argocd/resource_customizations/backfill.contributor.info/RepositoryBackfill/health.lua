@@ -1,6 +1,10 @@
 -- The status is in the form of kstatus: Ready is the summary, Reconciling and Stalled are there
 -- only while they are True, and each condition says of which generation it speaks. What speaks of
 -- an older one is not looked at.
+-- Of what is being deleted Argo CD asks no script, but its tests of scripts do.
+if obj.metadata.deletionTimestamp ~= nil then
+  return { status = "Progressing", message = "Pending deletion" }
+end
 if obj.spec ~= nil and obj.spec.suspend == true then
   return { status = "Suspended", message = "suspended" }
 end
@@ -13,9 +17,10 @@ for _, condition in ipairs(obj.status.conditions) do
     if condition.type == "Stalled" and condition.status == "True" then
       health.status = "Degraded"
     elseif condition.type == "Ready" then
-      health.message = condition.reason
+      local reason = condition.reason or ""
+      health.message = reason
       if condition.message ~= nil and condition.message ~= "" then
-        health.message = condition.reason .. ": " .. condition.message
+        health.message = reason .. ": " .. condition.message
       end
       if condition.status == "True" then
         health.status = "Healthy"
