@@ -11,6 +11,11 @@ use super::{blocks, operator};
 use crate::support::oracle::Oracle;
 use crate::support::{Ground, Setup, World};
 
+/// Whether a block makes roles, or grants something to one of them.
+pub fn is_about_roles(text: &str) -> bool {
+    text.contains("CREATE ROLE ") || text.contains("backfill_runner")
+}
+
 /// Runs each statement of a block by itself, as psql does; a role that is there already may be.
 async fn run(url: &str, block: &str) {
     let mut connection = PgConnection::connect(url).await.unwrap();
@@ -30,29 +35,35 @@ async fn the_roles_that_people_are_told_to_make_are_enough() {
     // Names of this test's own, because roles belong to the whole server.
     let name = ground.database_url.rsplit('/').next().unwrap().to_owned() + "_of";
     let of_it = |text: &str| {
-        let roles = [("ROLE backfill ", "ROLE {} "), ("OWNER backfill ", "OWNER {} ")];
         let text = text.replace("backfill_runner", &format!("{name}_runner"));
-        let text = text.replace("DATABASE backfill ", &format!("DATABASE {name} "));
-        roles.iter().fold(text, |text, (from, to)| text.replace(from, &to.replace("{}", &name)))
+        let before = ["DATABASE", "ROLE", "OWNER", "GRANT"];
+        before.iter().fold(text, |text, word| {
+            text.replace(&format!("{word} backfill "), &format!("{word} {name} "))
+        })
     };
-    let told = blocks("sql").into_iter().filter(|(_, text)| text.contains("CREATE ROLE "));
+    let told = blocks("sql").into_iter().filter(|(_, text)| is_about_roles(text));
     let told: Vec<String> = told.map(|(_, text)| of_it(&text)).collect();
-    let [owner, runner] = told.as_slice() else { panic!("{told:?}") };
+    let [owner, runner, already] = told.as_slice() else { panic!("{told:?}") };
     let admin = cluster.postgres().admin_url();
-    let with = |role: &str, password: &str| {
-        let server = admin.rsplit('@').next().unwrap().split('/').next().unwrap();
-        format!("postgres://{role}:{}@{server}/{name}", password.replace(' ', "%20"))
+    let server = admin.rsplit('@').next().unwrap().split('/').next().unwrap();
+    let with = |role: &str, password: &str, database: &str| {
+        format!("postgres://{role}:{}@{server}/{database}", password.replace(' ', "%20"))
     };
 
-    run(&admin, owner).await;
-    let owner_url = with(&name, "one of your own");
+    // Who makes all this is no superuser, as on a server that somebody else looks after.
+    let maker = format!("{name}_maker");
+    let made = format!("CREATE ROLE {maker} LOGIN CREATEDB CREATEROLE PASSWORD 'a third'");
+    run(&admin, &made).await;
+    let maker_url = with(&maker, "a third", "postgres");
+    run(&maker_url, owner).await;
+    let (role, grants) = runner.split_once(";\n").unwrap();
+    run(&maker_url, role).await;
+    let owner_url = with(&name, "one of your own", &name);
+    run(&owner_url, grants).await;
     let migrated = operator().arg("migrate").env("DATABASE_URL", &owner_url).output().unwrap();
     assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stdout));
-    let (role, grants) = runner.split_once(";\n").unwrap();
-    run(&admin, role).await;
-    run(&owner_url, grants).await;
 
-    let runner_url = with(&format!("{name}_runner"), "another of your own");
+    let runner_url = with(&format!("{name}_runner"), "another of your own", &name);
     ground.options.database_url.clone_from(&runner_url);
     ground.options.env.insert("MIGRATE".to_owned(), "false".to_owned());
     let all = format!("{}/{name}", admin.rsplit_once('/').unwrap().0);
@@ -61,6 +72,7 @@ async fn the_roles_that_people_are_told_to_make_are_enough() {
     trial.apply("roles", json!({"repository": "acme/roles"})).await;
     trial.succeeded("roles").await;
     Oracle::of("acme/roles").check(&trial).await;
+    run(&owner_url, already).await;
 
     // And no more: the runner changes no table, the owner is nobody outside.
     let mut runner = PgConnection::connect(&runner_url).await.unwrap();
