@@ -62,8 +62,7 @@ fn paths(values: &Value, above: &str) -> Vec<String> {
 /// What a schema error says of a value that is missing.
 fn missing(path: &str) -> String {
     let (above, name) = path.rsplit_once('.').unwrap_or(("", path));
-    let places = above.split('.').filter(|place| !place.is_empty());
-    let at: String = places.map(|place| format!("/{place}")).collect();
+    let at = if above.is_empty() { String::new() } else { format!("/{}", above.replace('.', "/")) };
     format!("at '{at}': missing property '{name}'")
 }
 
