@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use backfill_api::{PacingMode, PlanStatus, Reason, RepositoryBackfill, Stage};
+use backfill_api::{PacingMode, PlanStatus, Reason, RepositoryBackfill, Stage, WindowSpec};
 use backfill_engine::chunk::{SizeBounds, start_size};
 use backfill_engine::decide::Pause;
 use backfill_engine::fingerprint::{bounds, fingerprint};
@@ -101,7 +101,7 @@ async fn begin(
         seen_walk: Some(seen.own_state().map_or(0, |state| state.walk)),
         chunk_size: first_size(object, resolved),
         size_asked: object.spec.chunk.size.map(i64::from),
-        metadata: BTreeMap::new(),
+        metadata: BTreeMap::from([("window".to_owned(), words(&object.spec.window))]),
     };
     match ctx.store.begin_walk(&walk).await {
         // A walk begun here has no holder yet: another instance was quicker.
@@ -121,6 +121,10 @@ async fn begin(
         }
         Err(error) => fail(ctx, object, observed, faults::of_store(&error), false).await,
     }
+}
+
+fn words(window: &Option<WindowSpec>) -> String {
+    serde_json::to_string(window).unwrap_or_default()
 }
 
 fn owner_uid(state: &BackfillState) -> Option<&str> {

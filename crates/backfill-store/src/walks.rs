@@ -39,7 +39,8 @@ pub struct BeginWalk<'a> {
     pub chunk_size: i64,
     /// The size that the manifest asks for; it wins over what an earlier walk has learned.
     pub size_asked: Option<i64>,
-    /// Merged into `metadata`, such as `type` and `triggered_from`.
+    /// Merged into `metadata`, such as `type` and `triggered_from`. Under `window` the words that
+    /// the bounds were made of: while they stay, the stored start of the window does.
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -124,6 +125,7 @@ async fn upsert_state(
     get(&tx.fetch_one(query).await?, "id")
 }
 
+// While the words of the window stay, so does its instant, whatever else is edited: see ADR 10.
 const UPSERT_STATE: &str = "-- begin_walk\n\
     INSERT INTO progressive_backfill_state AS s (repository_id, total_prs, walk_fingerprint, \
         window_since, window_until, max_pull_requests, parts, object_uid, object_namespace, \
@@ -139,7 +141,13 @@ const UPSERT_STATE: &str = "-- begin_walk\n\
         failed_attempts = 0, last_error = NULL, last_error_reason = NULL, last_error_at = NULL, \
         next_attempt_at = NULL, completed_at = NULL, verified_as_of = NULL, stage = 'Walk', \
         walk = s.walk + 1, walk_fingerprint = excluded.walk_fingerprint, walk_started_at = now(), \
-        window_since = excluded.window_since, window_until = excluded.window_until, \
+        window_since = CASE WHEN s.object_uid = excluded.object_uid \
+                AND s.metadata->>'window' = excluded.metadata->>'window' \
+                AND COALESCE(excluded.handled_restart_requested_at, \
+                    s.handled_restart_requested_at) \
+                IS NOT DISTINCT FROM s.handled_restart_requested_at \
+            THEN s.window_since ELSE excluded.window_since END, \
+        window_until = excluded.window_until, \
         max_pull_requests = excluded.max_pull_requests, parts = excluded.parts, \
         catch_up_cursor = NULL, stored_prs = excluded.stored_prs, chunks_completed = 0, \
         chunk_size = CASE WHEN $15 IS NULL THEN COALESCE(s.chunk_size, excluded.chunk_size) \

@@ -1,10 +1,10 @@
 //! Beginning walks: who owns a repository, what a new walk keeps, names that change.
 
-use backfill_engine::model::{NodeId, Stage, StateStatus};
+use backfill_engine::model::{NodeId, Stage, StateStatus, WalkBounds};
 use backfill_store::Error;
 
 use crate::fixtures::{
-    HOST, UID, begin, begin_on, bounds, chunk, commit, owner, pull_request, repository, walk,
+    HOST, UID, at, begin, begin_on, bounds, chunk, commit, owner, pull_request, repository, walk,
 };
 use crate::support::Database;
 
@@ -178,4 +178,31 @@ async fn bounds_annotations_and_metadata_are_kept() {
     assert_eq!(again.handled_restart_requested_at.as_deref(), Some("t1"));
     let metadata = "SELECT metadata->>'triggered_from' FROM progressive_backfill_state";
     assert_eq!(database.text(metadata).await, "bulk_add_ui");
+}
+
+#[tokio::test]
+async fn a_window_starts_where_it_did_until_its_words_change_or_a_restart_is_asked_for() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let (found, owner, other) = (repository(42, "acme/api"), owner(UID), owner(OTHER));
+    // Words, restart, object, and on which day the walk begins after all.
+    let cases = [
+        ("30", None, &owner, 1, 1),
+        ("30", None, &owner, 2, 1),
+        ("30", Some("again"), &owner, 3, 3),
+        ("30", Some("again"), &owner, 4, 3),
+        ("30", None, &owner, 5, 3),
+        ("60", Some("again"), &owner, 6, 6),
+        ("60", Some("again"), &other, 7, 7),
+    ];
+    for (words, restart, owner, day, expected) in cases {
+        let since = |day: i64| Some(at(&format!("2026-01-{day:02}T00:00:00Z")));
+        let bounds = WalkBounds { since: since(day), ..bounds() };
+        let mut begin = walk(&found, owner, &bounds);
+        begin.handled_restart_requested_at = restart;
+        begin.take_over_from = Some(UID);
+        begin.metadata.insert("window".to_owned(), words.to_owned());
+        let state = store.begin_walk(&begin).await.unwrap();
+        assert_eq!(state.bounds.since, since(expected), "day {day}");
+    }
 }
