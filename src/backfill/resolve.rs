@@ -101,7 +101,7 @@ async fn begin(
         seen_walk: Some(seen.own_state().map_or(0, |state| state.walk)),
         chunk_size: first_size(object, resolved),
         size_asked: object.spec.chunk.size.map(i64::from),
-        metadata: BTreeMap::from([("window".to_owned(), words(&object.spec.window))]),
+        metadata: BTreeMap::from([("window".to_owned(), words(object.spec.window.as_ref()))]),
     };
     match ctx.store.begin_walk(&walk).await {
         // A walk begun here has no holder yet: another instance was quicker.
@@ -123,8 +123,8 @@ async fn begin(
     }
 }
 
-fn words(window: &Option<WindowSpec>) -> String {
-    serde_json::to_string(window).unwrap_or_default()
+fn words(window: Option<&WindowSpec>) -> String {
+    serde_json::to_string(&window).unwrap_or_default()
 }
 
 fn owner_uid(state: &BackfillState) -> Option<&str> {
