@@ -27,7 +27,8 @@ pub async fn fail(
     let fault = faults::about(fault, &object.spec);
     let now = (ctx.clock)();
     let uid = &observed.seen.object.id.uid;
-    let state = observed.seen.own_state().cloned();
+    // A dry run leaves the row of an earlier walk as it is.
+    let state = observed.seen.own_state().filter(|_| !object.spec.dry_run).cloned();
     let wish = Observed::wish(object);
     let before = ctx.memory.trouble(uid, &wish).map_or(0, |trouble| trouble.attempts);
     let attempts = state.as_ref().map_or(before, |state| state.failed_attempts.max(before));

@@ -65,8 +65,13 @@ impl Memory {
 
     /// Notes what has just been written.
     pub fn note_written(&self, uid: &str, status: RepositoryBackfillStatus) {
-        lock(&self.written).insert(uid.to_owned(), Written { status, at: Instant::now() });
+        self.note_seen(uid, status);
         lock(&self.untaken).remove(uid);
+    }
+
+    /// Notes what the API server has, whoever wrote it.
+    pub fn note_seen(&self, uid: &str, status: RepositoryBackfillStatus) {
+        lock(&self.written).insert(uid.to_owned(), Written { status, at: Instant::now() });
     }
 
     /// A write failed: what was last written of `uid` is not known any more.

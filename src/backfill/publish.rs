@@ -123,7 +123,7 @@ async fn status_of(
         && let Some(theirs) = stored_status(ctx, object).await
     {
         status = projected(ctx, object, observed, shown, &theirs);
-        ctx.memory.note_written(&uid, theirs);
+        ctx.memory.note_seen(&uid, theirs);
     }
     show_object(&ctx.metrics, object, shown, &status);
     status

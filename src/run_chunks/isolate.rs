@@ -18,6 +18,8 @@ use crate::faults;
 const ATTEMPTS: i64 = 3;
 /// Neighbours that are tried. If all of them fail as well it is an outage and no poison.
 const NEIGHBOURS: usize = 3;
+/// Newest pull requests that are tried where the history has not so many neighbours left.
+const MOST_NEWEST: i64 = 6;
 
 /// Reads the one pull request after `after` by its node id, or sets it aside.
 ///
@@ -55,7 +57,10 @@ pub async fn alone(
         }
         // No outage makes GitHub's own figures disagree: several in a row may be so.
         Err(Error::Incomplete { .. } | Error::Unidentified { .. }) => {}
-        Err(error) if error.is_size_related() => beside(run, state, &index.entries).await?,
+        Err(error) if error.is_size_related() => {
+            let asked = beside(run, state, &index.entries, error).await?;
+            (fetched.requests, fetched.points) = (fetched.requests + asked, fetched.points + asked);
+        }
         Err(error) => return Err(error.into()),
     }
     let message = cause.to_string();
@@ -87,27 +92,33 @@ pub async fn alone(
     Ok(fetched)
 }
 
-/// Succeeds unless three pull requests beside the first of `entries` fail as well: those that come
-/// after it and, near the end of the history, the newest ones.
-async fn beside(run: &Run<'_>, state: &BackfillState, entries: &[IndexEntry]) -> Result<(), Halt> {
+/// Succeeds if a pull request beside the first of `entries` can be read: one of those that come
+/// after it or, near the end of the history, one of the newest. Returns how many requests it took.
+async fn beside(
+    run: &Run<'_>,
+    state: &BackfillState,
+    entries: &[IndexEntry],
+    cause: Error,
+) -> Result<i64, Halt> {
     let mut others = entries[1..].to_vec();
+    let mut asked = 0;
     if others.len() < NEIGHBOURS {
-        let all = i64::try_from(2 * NEIGHBOURS).unwrap_or(6);
-        let newest = run.github.index(&state.repository_node_id, None, all, 0).await?.entries;
+        asked += 1;
+        let newest = run.github.index(&state.repository_node_id, None, MOST_NEWEST, 0).await?;
         let is_new = |one: &IndexEntry| entries.iter().all(|entry| entry.number != one.number);
-        others.extend(newest.into_iter().filter(is_new));
+        others.extend(newest.entries.into_iter().filter(is_new));
     }
-    let mut last = None;
-    for other in others.iter().take(NEIGHBOURS) {
+    let mut last = cause;
+    for other in &others {
+        asked += 1;
         match run.github.pull_request(&other.node_id, &state.bounds.parts, Depth::Whole).await {
-            Ok(_) => return Ok(()),
-            Err(error) if error.is_size_related() => last = Some(error),
+            // No outage makes GitHub's own figures disagree.
+            Ok(_) | Err(Error::Incomplete { .. } | Error::Unidentified { .. }) => return Ok(asked),
+            Err(error) if error.is_size_related() => last = error,
             Err(error) => return Err(error.into()),
         }
     }
-    // A history of fewer has nothing that could tell an outage from what is bad in itself.
-    let outage = last.filter(|_| others.len() >= NEIGHBOURS);
-    outage.map_or(Ok(()), |error| Err(Halt::Fault(faults::outage(&error))))
+    Err(Halt::Fault(faults::outage(&last)))
 }
 
 fn set_aside(entry: &IndexEntry, reason: Reason, message: String, attempts: i64) -> Quarantined {

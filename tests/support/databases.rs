@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::path::PathBuf;
 
 use testbed::operator::OPERATOR;
 use testbed::postgres::Postgres;
@@ -10,14 +11,14 @@ use testbed::{Cluster, clone};
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
-/// The migrated database of each server, by the server's port.
-static MIGRATED: Mutex<BTreeMap<u16, String>> = Mutex::const_new(BTreeMap::new());
+/// The migrated database of each server, by the server's data directory.
+static MIGRATED: Mutex<BTreeMap<PathBuf, String>> = Mutex::const_new(BTreeMap::new());
 
 /// Makes a database of its own for a test and returns its URL.
 pub async fn migrated(cluster: &Cluster) -> String {
     let postgres = cluster.postgres();
     let mut known = MIGRATED.lock().await;
-    let template = match known.entry(postgres.port) {
+    let template = match known.entry(postgres.directory.clone()) {
         Entry::Occupied(made) => made.get().clone(),
         Entry::Vacant(missing) => missing.insert(make(postgres).await).clone(),
     };

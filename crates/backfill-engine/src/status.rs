@@ -73,7 +73,7 @@ pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
     status.last_handled_requested_at = handled.or(facts.requested_at);
     // A walk answers a restart by its row; where there is nothing to walk, the count does.
     let handled = facts.state.and_then(|state| state.handled_restart_requested_at.clone());
-    let counted = facts.restart_requested_at.filter(|_| facts.counted.is_some());
+    let counted = facts.restart_requested_at.filter(|_| facts.counted == Some(0));
     let before = facts.previous.last_handled_restart_requested_at.clone();
     status.last_handled_restart_requested_at = handled.or(counted).or(before);
     status
@@ -125,7 +125,12 @@ fn from_state(status: &mut RepositoryBackfillStatus, state: &BackfillState) {
 
 fn from_count(status: &mut RepositoryBackfillStatus, counted: i64, dry_run: bool, now: Timestamp) {
     status.expected_pull_requests = Some(counted);
-    if !dry_run {
+    if dry_run {
+        // What an earlier walk came to is no part of the plan.
+        status.progress = None;
+        (status.completion_time, status.verified_as_of) = (None, None);
+        status.estimated_completion_time = None;
+    } else {
         status.processed_pull_requests = Some(0);
         status.stored_pull_requests = Some(0);
         status.quarantined_pull_requests = Some(0);

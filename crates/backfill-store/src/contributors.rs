@@ -67,8 +67,9 @@ pub(crate) async fn ids(tx: &mut Tx, host: &str, actors: &[Actor]) -> Result<Ids
 }
 
 const IDS: &str = "-- contributor_ids\n\
-    SELECT github_id AS number, id FROM contributors \
-    WHERE host = $1 AND github_id = ANY($2::bigint[])";
+    SELECT n AS number, c.id FROM unnest($2::bigint[]) AS n JOIN LATERAL ( \
+        SELECT id FROM contributors WHERE host = (SELECT $1::text) AND github_id = n OFFSET 0) \
+        AS c ON true";
 
 /// The word of the schema.
 fn account_word(account_type: AccountType) -> &'static str {

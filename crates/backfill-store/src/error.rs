@@ -212,7 +212,8 @@ impl Error {
             "53100" => Self::StorageFull(source),
             "53300" => Self::TooManyConnections(source),
             "57014" | "55P03" | "25P03" | "25P04" | "57P05" => Self::Timeout(source),
-            "40001" | "23505" => Self::Serialization(source),
+            // Somebody else wrote a row that was just looked up, or took it away.
+            "40001" | "23503" | "23505" => Self::Serialization(source),
             "40P01" => Self::Deadlock(source),
             "42501" | "3D000" => Self::AccessDenied(source),
             "42P01" | "42703" | "42883" | "3F000" => Self::NotMigrated(source),

@@ -38,7 +38,7 @@ pub(crate) async fn replace(
     Ok(written + tx.execute(query).await?)
 }
 
-/// The rows of these reviews, as far as they are stored.
+/// The rows of these reviews, as far as they are stored; looked up as pull requests are.
 pub(crate) async fn ids(
     tx: &mut Tx,
     repository_id: Uuid,
@@ -47,8 +47,9 @@ pub(crate) async fn ids(
     let query = tx
         .query(
             "-- review_ids\n\
-             SELECT github_id AS number, id FROM reviews \
-             WHERE repository_id = $1 AND github_id = ANY($2::bigint[])",
+             SELECT n AS number, r.id FROM unnest($2::bigint[]) AS n JOIN LATERAL ( \
+                 SELECT id FROM reviews \
+                 WHERE repository_id = (SELECT $1::uuid) AND github_id = n OFFSET 0) AS r ON true",
         )
         .bind(repository_id)
         .bind(github_ids);

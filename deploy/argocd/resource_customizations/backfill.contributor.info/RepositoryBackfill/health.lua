@@ -1,7 +1,7 @@
 -- The status is in the form of kstatus: Ready is the summary, Reconciling and Stalled are there
 -- only while they are True, and each condition says of which generation it speaks. What speaks of
 -- an older one is not looked at.
--- Of what is being deleted Argo CD asks no script, but its tests of scripts do.
+-- Some versions of Argo CD do not ask a script about what is being deleted; others and its tests do.
 if obj.metadata.deletionTimestamp ~= nil then
   return { status = "Progressing", message = "Pending deletion" }
 end
