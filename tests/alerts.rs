@@ -154,6 +154,22 @@ fn every_rule_reads_what_the_operator_exports() {
 }
 
 #[test]
+fn no_rule_takes_several_operators_for_one() {
+    for rule in rules() {
+        let (alert, expr) = (text(&rule, "alert"), text(&rule, "expr"));
+        for whole in ["sum(", "max(", "min(", "count("] {
+            assert!(!expr.contains(whole), "{alert} has {whole} of all operators");
+        }
+        for labels in expr.split(" by (").skip(1) {
+            assert!(labels.starts_with("cluster, "), "{alert} forgets clusters in by ({labels}");
+        }
+        for labels in expr.split(" on (").skip(1).filter(|labels| !labels.starts_with(')')) {
+            assert!(labels.starts_with("cluster, "), "{alert} forgets clusters in on ({labels}");
+        }
+    }
+}
+
+#[test]
 fn every_fault_that_no_author_can_mend_counts_as_an_error() {
     let rules = rules();
     let expr = |alert: &str| {
