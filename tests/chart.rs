@@ -82,6 +82,15 @@ fn monitoring_is_made_only_where_the_cluster_knows_it() {
 }
 
 #[test]
+fn each_release_has_a_job_of_its_own() {
+    let objects = rendered(&values::WHOLE).unwrap();
+    let find = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
+    let label = find("PodMonitor")["spec"]["jobLabel"].as_str().unwrap();
+    // Prometheus takes the job's name from this label of the pods: the release's name.
+    assert_eq!(find("Deployment")["spec"]["template"]["metadata"]["labels"][label], "rel");
+}
+
+#[test]
 fn a_label_that_several_values_give_is_rendered_once() {
     let labels = [
         "commonLabels.team=all",
