@@ -58,3 +58,15 @@ fn every_alert_has_a_whole_runbook_and_every_runbook_an_alert() {
     }
     assert_eq!(pages, alerts);
 }
+
+#[test]
+fn a_cause_silences_only_its_own_operator_s_alerts() {
+    let page = std::fs::read_to_string(root().join(RUNBOOKS).join("README.md")).unwrap();
+    let (_, shown) = page.split_once("```yaml\ninhibit_rules:").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let equal = shown.lines().filter(|line| line.trim_start().starts_with("equal:"));
+    let equal: Vec<_> = equal.map(str::trim).collect();
+    assert!(!equal.is_empty(), "{shown}");
+    // An object's alert has the object's own namespace, a cause the operator's.
+    assert!(equal.iter().all(|line| *line == "equal: [cluster, job]"), "{equal:?}");
+}
