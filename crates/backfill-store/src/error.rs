@@ -262,7 +262,8 @@ mod tests {
             ("21000", Reason::InternalError, Disposition::Bug),
             ("22021", Reason::InternalError, Disposition::Bug),
             ("23505", Reason::StoreConflict, Disposition::Transient),
-            ("23503", Reason::InternalError, Disposition::Bug),
+            ("23503", Reason::StoreConflict, Disposition::Transient),
+            ("23514", Reason::InternalError, Disposition::Bug),
             ("42601", Reason::InternalError, Disposition::Bug),
             ("XX000", Reason::InternalError, Disposition::Bug),
         ];

@@ -124,7 +124,7 @@ async fn a_lost_transaction_is_tried_three_times_and_no_more() {
 #[tokio::test]
 async fn a_server_that_refuses_a_commit_is_believed_only_where_it_rolled_back() {
     for (sqlstate, failures, commits, unknown) in
-        [("40001", 2, true, false), ("23503", 1, false, false), ("57P01", 1, false, true)]
+        [("40001", 2, true, false), ("23514", 1, false, false), ("57P01", 1, false, true)]
     {
         let database = Database::migrated().await;
         let store = database.store("one");
