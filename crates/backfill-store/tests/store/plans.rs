@@ -57,7 +57,7 @@ async fn a_repository_that_statistics_do_not_know_is_found_by_its_keys() {
     // A chunk looks up some hundred rows; one that read a repository whole would read thousands.
     let read_whole = "SELECT indexrelname, idx_tup_read FROM pg_stat_user_indexes \
             WHERE indexrelname = 'pull_requests_created_at_idx' AND idx_scan > 0 \
-               OR indexrelname LIKE '%_key' AND idx_tup_read > 1000 \
+               OR indexrelname ~ '_key$' AND idx_tup_read > 1000 \
         UNION ALL SELECT relname, seq_scan FROM pg_stat_user_tables WHERE seq_scan > 0 \
             AND relname = ANY('{pull_requests,reviews,comments,contributors,\
                 pull_request_commits,pull_request_files}')";
