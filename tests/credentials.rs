@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::support::objects::{message, status};
 use crate::support::oracle::Oracle;
+use crate::support::secrecy::metric;
 use crate::support::written::Written;
-use crate::support::{Setup, Trial, World, plan};
+use crate::support::{LIMIT, Setup, Trial, World, plan};
 
 async fn secret(trial: &Trial, manifest: Value) {
     let secrets: Api<Secret> = Api::namespaced(trial.client.clone(), &trial.namespace);
@@ -75,12 +76,16 @@ async fn a_token_refused_from_the_start_is_replaced_without_a_restart() {
     assert!(message(&invalid).contains("secret github"), "{}", message(&invalid));
     // Not asked again and again: GitHub locks out whoever does. This brings a look, and is no
     // request to try once more.
+    let looks = "backfill_reconcile_duration_seconds_count";
+    let before = metric(&trial, looks).await;
     trial.annotate("api", "restart-requested-at", "look").await;
     trial
-        .until("api", "looked at again", |object| {
-            status(object).last_handled_restart_requested_at.as_deref() == Some("look")
+        .within(LIMIT, "api is looked at again", async || {
+            (metric(&trial, looks).await > before).then_some(())
         })
         .await;
+    let handled = status(&trial.get("api").await).last_handled_restart_requested_at;
+    assert_eq!(handled, None, "nothing has begun anew");
     assert_eq!(trial.counts().await["requests"], 1);
     let other = format!("{}2", trial.token);
     trial.cluster.create_credentials(&trial.namespace, "github", &other).await.unwrap();

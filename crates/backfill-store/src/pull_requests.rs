@@ -67,8 +67,8 @@ pub(crate) async fn upsert(
 
 /// The rows of those of these pull requests that are stored already. One look-up for each, and the
 /// repository no constant to the planner: one that the last ANALYZE has not seen is empty to it,
-/// and it would take any index that begins with the repository and read all of it. Before Postgres 17
-/// it may do so for a list even where there is only one index.
+/// and it would take any index that begins with the repository and read all of it. Before version
+/// 17 of Postgres it may do so for a list even where there is only one index.
 pub(crate) async fn ids(
     tx: &mut Tx,
     repository_id: Uuid,
