@@ -72,10 +72,15 @@ async fn the_roles_that_people_are_told_to_make_are_enough() {
     trial.apply("roles", json!({"repository": "acme/roles"})).await;
     trial.succeeded("roles").await;
     Oracle::of("acme/roles").check(&trial).await;
+
+    let mut runner = PgConnection::connect(&runner_url).await.unwrap();
+    let read = "SELECT count(*) FROM comments";
+    run(&owner_url, &format!("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {name}_runner")).await;
+    assert!(runner.execute(read).await.is_err(), "what was granted is taken away");
     run(&owner_url, already).await;
+    runner.execute(read).await.unwrap();
 
     // And no more: the runner changes no table, the owner is nobody outside.
-    let mut runner = PgConnection::connect(&runner_url).await.unwrap();
     assert!(runner.execute("DROP TABLE comments").await.is_err());
     let may = "SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = $1";
     let more: bool = sqlx::query_scalar(may).bind(&name).fetch_one(&trial.rows).await.unwrap();
