@@ -1,5 +1,7 @@
 //! Each check by itself, their order, and what holds for every view of the world.
 
+mod dry_run;
+
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -349,18 +351,6 @@ fn limits_turns_and_pauses_are_waits() {
     let small = fault(Reason::BudgetTooSmall, Disposition::UserFix);
     let too_small = with(|seen| seen.budget_too_small = Some(small));
     assert_eq!(rejected(&decide(&too_small)), Some(Reason::BudgetTooSmall));
-}
-
-#[test]
-fn a_dry_run_only_ever_resolves() {
-    let completed = (true, StateStatus::Completed);
-    let own = with(|seen| (seen.object.dry_run, row(seen).status) = completed);
-    let of_another = with(|seen| {
-        (seen.object.dry_run, seen.object.succeeded) = (true, true);
-        row(seen).owner = Some(object("first"));
-        seen.claimed_by = Some(object("first"));
-    });
-    assert_eq!([decide(&own), decide(&of_another)], [Step::Resolve, Step::Resolve]);
 }
 
 fn any_seen() -> impl Strategy<Value = Seen> {

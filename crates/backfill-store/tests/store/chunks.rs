@@ -1,4 +1,4 @@
-//! The life of a chunk: claim, commit, leased, no-op commit, and what is refused.
+//! The life of a chunk: claim, commit, no-op commit, and what is refused.
 
 use backfill_engine::model::{Cursor, PullRequestNumber, Stage, StateStatus};
 use backfill_store::Error;
