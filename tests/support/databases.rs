@@ -6,7 +6,6 @@ use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use testbed::operator::OPERATOR;
-use testbed::postgres::Postgres;
 use testbed::{Cluster, clone};
 use tokio::process::Command;
 use tokio::sync::Mutex;
@@ -16,25 +15,20 @@ static MIGRATED: Mutex<BTreeMap<PathBuf, String>> = Mutex::const_new(BTreeMap::n
 
 /// Makes a database of its own for a test and returns its URL.
 pub async fn migrated(cluster: &Cluster) -> String {
-    let postgres = cluster.postgres();
     let mut known = MIGRATED.lock().await;
-    let template = match known.entry(postgres.directory.clone()) {
+    let template = match known.entry(cluster.postgres().directory.clone()) {
         Entry::Occupied(made) => made.get().clone(),
-        Entry::Vacant(missing) => missing.insert(make(postgres).await).clone(),
+        Entry::Vacant(missing) => missing.insert(make(cluster).await).clone(),
     };
     drop(known);
-    postgres.copy_database(&template, &unused_name()).await.unwrap()
+    cluster.copy_database(&template).await.unwrap()
 }
 
-async fn make(postgres: &Postgres) -> String {
-    let name = unused_name();
-    let url = postgres.create_database(&name).await.unwrap();
+/// The name of a database that is migrated and nobody is connected to.
+async fn make(cluster: &Cluster) -> String {
+    let url = cluster.create_database().await.unwrap();
     let mut operator = Command::new(clone::binary(OPERATOR).unwrap());
-    let output = operator.arg("migrate").env("DATABASE_URL", url).output().await.unwrap();
+    let output = operator.arg("migrate").env("DATABASE_URL", &url).output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    name
-}
-
-fn unused_name() -> String {
-    format!("test_{}", uuid::Uuid::new_v4().simple())
+    url.rsplit('/').next().unwrap().to_owned()
 }

@@ -151,8 +151,13 @@ impl Cluster {
 
     /// Makes an empty database of its own for a test and returns its URL.
     pub async fn create_database(&self) -> anyhow::Result<String> {
+        self.copy_database("template1").await
+    }
+
+    /// The same with everything that is in another, to which nobody may be connected.
+    pub async fn copy_database(&self, of: &str) -> anyhow::Result<String> {
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
-        self.postgres().create_database(&name).await
+        self.postgres().copy_database(of, &name).await
     }
 
     /// Every request that the API server has answered so far: audit events at level
