@@ -3,11 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::io::Write;
 use std::time::Duration;
 
 use backfill_api::Reason;
 use backfill_engine::budget::BudgetSnapshot;
 use backfill_github::{Client, Config, Error, GitHub, OnAnswer};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -87,6 +90,19 @@ fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
         body.len()
     )
     .into_bytes()
+}
+
+/// The answer as who accepts gzip gets it.
+fn packed(body: &str) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(body.as_bytes()).unwrap();
+    let body = gzip.finish().unwrap();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.into_bytes(), body].concat()
 }
 
 const GOOD: &str = r#"{"data":{"rateLimit":{"cost":1,"limit":5000,"remaining":4999,"used":1,"resetAt":"2026-11-20T11:00:00Z"},"viewer":{"databaseId":7,"login":"mona"},"repository":{"id":"R_1","databaseId":42,"nameWithOwner":"o/r","isPrivate":false,"isArchived":true,"isDisabled":false,"defaultBranchRef":null,"issues":{"totalCount":3},"pullRequests":{"totalCount":2,"nodes":[{"changedFiles":3},null,{"changedFiles":6}]}}}}"#;
@@ -210,6 +226,27 @@ async fn only_so_many_bytes_are_read() {
     let (client, _seen) = server(vec![answer("200 OK", "", &"x".repeat(10_001))]).await;
     let error = once(&client).await.unwrap_err();
     assert!(matches!(error, Error::Oversized { limit_bytes: 10_000, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_packed_answer_is_unpacked_and_counts_by_what_it_holds() {
+    let (client, _seen) = server(vec![packed(GOOD)]).await;
+    assert_eq!(resolve(&client).await.unwrap().repository.github_id, 42);
+    let bomb = packed(&"x".repeat(10_000_000));
+    assert!(bomb.len() < 50_000, "{}", bomb.len());
+    let (client, _seen) = server(vec![bomb]).await;
+    let error = once(&client).await.unwrap_err();
+    assert!(matches!(error, Error::Oversized { limit_bytes: 10_000, .. }), "{error:?}");
+    let mut cut = packed(GOOD);
+    cut.truncate(cut.len() - 20);
+    let mut broken = packed(GOOD);
+    let last = broken.len() - 100;
+    broken[last] ^= 0xff;
+    for bytes in [cut, broken] {
+        let (client, _seen) = server(vec![bytes]).await;
+        let error = once(&client).await.unwrap_err();
+        assert!(matches!(error, Error::Interrupted { .. }), "{error:?}");
+    }
 }
 
 #[tokio::test]

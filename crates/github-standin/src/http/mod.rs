@@ -16,6 +16,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 
 use crate::Error;
 use crate::Standin;
@@ -51,6 +53,8 @@ pub async fn bind(
     let router = Router::new()
         .route("/graphql", post(graphql::graphql))
         .route("/api/graphql", post(graphql::graphql))
+        // Like GitHub, for whoever accepts it.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .route("/rate_limit", get(control::rate_limit))
         .route("/_standin/requests", get(control::requests).delete(control::forget))
         .route("/_standin/world", get(control::dump).post(control::change))

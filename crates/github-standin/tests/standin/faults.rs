@@ -1,7 +1,9 @@
 //! Every answer of the fault plan, and when its rules apply.
 
+use std::io::Read;
 use std::time::Instant;
 
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Running, credentials, eventually, parse, pull, start, world};
@@ -89,6 +91,27 @@ fn a_huge_answer_has_exactly_its_size() {
         assert_eq!(answer.body.len() as u64, bytes);
         assert!(answer.json()["data"]["padding"].is_string());
     }
+}
+
+#[test]
+fn who_accepts_gzip_gets_it() {
+    let running = three();
+    let plain = running.query(HEAVY);
+    assert_eq!(plain.header("content-encoding"), None);
+    // HTTP/1.0, so that the body comes without the frames of chunks.
+    let head = format!("POST /graphql HTTP/1.0\r\naccept-encoding: gzip\r\n{}", credentials("t"));
+    let asked = |query: &str| {
+        let bytes = running.raw(&head, &json!({"query": query}).to_string()).unwrap();
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        assert_eq!(parse(&bytes[..end]).header("content-encoding"), Some("gzip"));
+        bytes[end..].to_vec()
+    };
+    let unpacked = std::io::read_to_string(GzDecoder::new(&asked(HEAVY)[..])).unwrap();
+    assert_eq!(unpacked, plain.body);
+    running.plan(&json!([{"answer": "huge:3000000"}]));
+    let bomb = asked(HEAVY);
+    assert!(bomb.len() < 60_000, "{}", bomb.len());
+    assert_eq!(GzDecoder::new(&bomb[..]).bytes().count(), 3_000_000);
 }
 
 #[test]
