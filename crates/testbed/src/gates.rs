@@ -24,9 +24,8 @@ pub fn test() -> anyhow::Result<()> {
     assets::promtool()?;
     build_binaries()?;
     image::build_binary(&clone::root()?)?;
-    // The tests wait for servers more than they work: three at a time keep two cores busy, and four
-    // have made some of them miss their time.
-    cargo(&["test", "--workspace", "--", "--test-threads=3"])
+    // The tests wait for servers more than they work: four at a time keep two cores busy.
+    cargo(&["test", "--workspace", "--", "--test-threads=4"])
 }
 
 /// Formatting, lints as errors, the rules of the house, and what may come into the dependencies.
