@@ -46,8 +46,6 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// Who we are to other instances. Stable over restarts: the pod's uid, or a flag.
     pub instance_id: String,
-    /// No pooler is in between, so statements may be prepared by name.
-    pub direct: bool,
 }
 
 impl Options {
@@ -62,7 +60,6 @@ impl Options {
             idle_timeout: Duration::from_mins(1),
             acquire_timeout: Duration::from_secs(5),
             instance_id: instance_id.into(),
-            direct: false,
         }
     }
 }
@@ -80,7 +77,7 @@ pub struct Store {
 impl Store {
     /// Opens a store. No connection is made yet: a database that is down is no start-up failure.
     pub fn connect(options: &Options) -> Result<Self, Error> {
-        let target = target(options.url.expose_secret(), options.direct)?;
+        let target = target(options.url.expose_secret())?;
         if options.schema.is_empty() || options.schema.len() > 63 || options.schema.contains('\0') {
             return Err(Error::Config("a schema's name has 1 to 63 bytes".to_owned()));
         }
@@ -98,7 +95,6 @@ impl Store {
                 statement: options.statement_timeout,
                 lock: options.lock_timeout,
                 idle: options.idle_timeout,
-                prepare: options.direct,
             },
             schema: options.schema.clone(),
             instance_id: options.instance_id.clone(),
@@ -137,7 +133,7 @@ impl Store {
 }
 
 /// The URL as connect options, with TLS as strict as the host asks for.
-fn target(url: &str, direct: bool) -> Result<PgConnectOptions, Error> {
+fn target(url: &str) -> Result<PgConnectOptions, Error> {
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
         return Err(Error::Config("it must begin with postgres://".to_owned()));
     }
@@ -154,7 +150,7 @@ fn target(url: &str, direct: bool) -> Result<PgConnectOptions, Error> {
         Some(_) => target,
         None => target.application_name("backfill-operator"),
     };
-    Ok(target.statement_cache_capacity(if direct { 100 } else { 0 }))
+    Ok(target.statement_cache_capacity(0))
 }
 
 /// The names of the URL's parameters, all of them known.

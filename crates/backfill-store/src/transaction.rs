@@ -23,14 +23,11 @@ pub(crate) struct Limits {
     pub(crate) statement: Duration,
     pub(crate) lock: Duration,
     pub(crate) idle: Duration,
-    /// Statements are prepared by name.
-    pub(crate) prepare: bool,
 }
 
 /// An open transaction. Dropped without [`Tx::commit`] it rolls back.
 pub(crate) struct Tx {
     inner: sqlx::Transaction<'static, Postgres>,
-    prepare: bool,
 }
 
 impl Tx {
@@ -39,7 +36,7 @@ impl Tx {
     pub(crate) async fn begin(pool: &PgPool, limits: &Limits) -> Result<Self, Error> {
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
         let inner = pool.begin_with(begin).await.map_err(Error::from_driver)?;
-        let mut tx = Self { inner, prepare: limits.prepare };
+        let mut tx = Self { inner };
         let milliseconds = |limit: Duration| limit.as_millis().to_string();
         let query = tx
             .query(
@@ -75,10 +72,10 @@ impl Tx {
         self.execute(query).await.map(|_| ())
     }
 
-    /// A statement of constant text. Unnamed unless the server is known to be direct: a named one
-    /// would be missing on the next server connection of a pooler.
+    /// A statement of constant text. Unnamed: a named one would be missing on the next server
+    /// connection of a pooler, and keeps the plan that was right when the tables were empty.
     pub(crate) fn query(&self, text: &'static str) -> Query {
-        sqlx::query(text).persistent(self.prepare)
+        sqlx::query(text).persistent(false)
     }
 
     /// Runs several statements of constant text, without arguments.
