@@ -34,7 +34,7 @@ impl Store {
         retrying(|| async move {
             let mut tx = self.begin().await?;
             lock_state(&mut tx, lease).await?;
-            let query = tx.query(CLAIM).bind(lease.state_id);
+            let query = Tx::query(CLAIM).bind(lease.state_id);
             let claim = claim(&tx.fetch_one(query).await?)?;
             tx.commit().await?;
             Ok(claim)
@@ -46,15 +46,14 @@ impl Store {
     /// happens when there is none of this lease.
     pub async fn fail_chunk(&self, lease: &Lease, message: &str) -> Result<(), Error> {
         let mut tx = self.begin().await?;
-        let query = tx
-            .query(
-                "-- fail_chunk\n\
+        let query = Tx::query(
+            "-- fail_chunk\n\
                  UPDATE backfill_chunks SET status = 'failed', error = $3 \
                  WHERE backfill_state_id = $1 AND epoch = $2 AND status = 'processing'",
-            )
-            .bind(lease.state_id)
-            .bind(lease.epoch.get())
-            .bind(message);
+        )
+        .bind(lease.state_id)
+        .bind(lease.epoch.get())
+        .bind(message);
         tx.execute(query).await?;
         tx.commit().await
     }
@@ -86,7 +85,7 @@ impl Store {
         size: Option<i64>,
     ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
-        let query = tx.query(text).bind(lease.state_id).bind(lease.epoch.get()).bind(size);
+        let query = Tx::query(text).bind(lease.state_id).bind(lease.epoch.get()).bind(size);
         match tx.execute(query).await? {
             1 => tx.commit().await,
             _ => Err(Error::Fenced),
@@ -96,14 +95,13 @@ impl Store {
 
 /// Takes the state row's lock under our epoch.
 pub(crate) async fn lock_state(tx: &mut Tx, lease: &Lease) -> Result<(), Error> {
-    let query = tx
-        .query(
-            "-- lock_state\n\
+    let query = Tx::query(
+        "-- lock_state\n\
              SELECT 1 FROM progressive_backfill_state \
              WHERE id = $1 AND lease_epoch = $2 FOR UPDATE",
-        )
-        .bind(lease.state_id)
-        .bind(lease.epoch.get());
+    )
+    .bind(lease.state_id)
+    .bind(lease.epoch.get());
     match tx.fetch_optional(query).await? {
         Some(_) => Ok(()),
         None => Err(Error::Fenced),

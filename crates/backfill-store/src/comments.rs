@@ -45,8 +45,7 @@ pub(crate) async fn replace(
     }
     let rows: Vec<Row<'_>> = by_key.into_values().collect();
     let reviews = reviews_of(tx, parents, &rows).await?;
-    let upsert = |tx: &Tx, some: &[Row<'_>]| upsert(tx, parents, &reviews, some);
-    let mut written = tx.execute_for(&rows, upsert).await?;
+    let mut written = tx.execute_for(&rows, |some| upsert(parents, &reviews, some)).await?;
     for (part, kind) in kinds {
         let whole: Vec<&PullRequest> =
             pull_requests.iter().copied().filter(|it| it.captured.contains(&part)).collect();
@@ -56,7 +55,7 @@ pub(crate) async fn replace(
         }
         let seen: Vec<i64> =
             rows.iter().filter(|row| row.kind == kind).map(|row| row.github_id).collect();
-        let query = tx.query(BURY).bind(earlier).bind(seen).bind(kind);
+        let query = Tx::query(BURY).bind(earlier).bind(seen).bind(kind);
         written += tx.execute(query).await?;
     }
     Ok(written)
@@ -101,8 +100,8 @@ fn on_line(number: i64, comment: &ReviewComment) -> Row<'_> {
     }
 }
 
-fn upsert(tx: &Tx, parents: &Parents, reviews: &Ids, rows: &[Row<'_>]) -> Query {
-    tx.query(UPSERT)
+fn upsert(parents: &Parents, reviews: &Ids, rows: &[Row<'_>]) -> Query {
+    Tx::query(UPSERT)
         .bind(parents.repository_id)
         .bind(column(rows, |row| parents.pull_requests.of(row.number)))
         .bind(column(rows, |row| row.kind))

@@ -133,8 +133,7 @@ async fn move_state(
 ) -> Result<(Uuid, String), Error> {
     let is_walk = claim.stage == Stage::Walk;
     let last = chunk.pull_requests.last().map(|it| it.number.get());
-    let query = tx
-        .query(MOVE_STATE)
+    let query = Tx::query(MOVE_STATE)
         .bind(lease.state_id)
         .bind(lease.epoch.get())
         .bind(is_walk)
@@ -193,8 +192,7 @@ async fn complete_row(
             numbers.push(number.get());
         }
     }
-    let query = tx
-        .query(COMPLETE_ROW)
+    let query = Tx::query(COMPLETE_ROW)
         .bind(claim.id)
         .bind(lease.epoch.get())
         .bind(numbers)
@@ -221,7 +219,7 @@ const COMPLETE_ROW: &str = "-- complete_chunk_row\n\
 
 /// Tells whoever listens, once the transaction is visible. A hint only: listeners read the tables.
 async fn notify(tx: &mut Tx, state_id: Uuid) -> Result<(), Error> {
-    let query = tx.query("-- notify\nSELECT pg_notify('backfill', $1)").bind(state_id.to_string());
+    let query = Tx::query("-- notify\nSELECT pg_notify('backfill', $1)").bind(state_id.to_string());
     tx.execute(query).await?;
     Ok(())
 }

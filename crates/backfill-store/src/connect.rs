@@ -105,7 +105,7 @@ impl Store {
     /// a write would be.
     pub async fn ping(&self) -> Result<(), Error> {
         let mut tx = self.begin_small().await?;
-        let query = tx.query("-- ping\nSELECT FROM progressive_backfill_state LIMIT 0 FOR UPDATE");
+        let query = Tx::query("-- ping\nSELECT FROM progressive_backfill_state LIMIT 0 FOR UPDATE");
         // There is nothing to commit: dropped, the transaction is rolled back.
         tx.execute(query).await.map(|_| ())
     }
@@ -201,7 +201,7 @@ mod tests {
             ("u:p@db.example/x?ssl-mode=disable", PgSslMode::Disable),
         ];
         for (url, expected) in table {
-            let target = target(&format!("postgres://{url}"), false).unwrap();
+            let target = target(&format!("postgres://{url}")).unwrap();
             let mode = target.get_ssl_mode();
             assert_eq!(format!("{mode:?}"), format!("{expected:?}"), "{url}");
         }

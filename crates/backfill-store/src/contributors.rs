@@ -44,8 +44,7 @@ pub(crate) async fn upsert(tx: &mut Tx, host: &str, actors: &[Actor]) -> Result<
     if actors.is_empty() {
         return Ok(0);
     }
-    let query = tx
-        .query(UPSERT)
+    let query = Tx::query(UPSERT)
         .bind(host)
         .bind(column(actors, |actor| actor.github_id))
         .bind(column(actors, |actor| {
@@ -62,7 +61,7 @@ pub(crate) async fn upsert(tx: &mut Tx, host: &str, actors: &[Actor]) -> Result<
 /// The rows of these accounts, which are stored already.
 pub(crate) async fn ids(tx: &mut Tx, host: &str, actors: &[Actor]) -> Result<Ids, Error> {
     let wanted = column(actors, |actor| actor.github_id);
-    let query = tx.query(IDS).bind(host).bind(&wanted);
+    let query = Tx::query(IDS).bind(host).bind(&wanted);
     Ids::all(&tx.fetch_all(query).await?, &wanted, "account")
 }
 

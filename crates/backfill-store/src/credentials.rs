@@ -7,6 +7,7 @@ use sqlx::postgres::PgRow;
 use crate::connect::Store;
 use crate::error::Error;
 use crate::rows::{at, get, get_at_opt};
+use crate::transaction::Tx;
 
 /// A credential's budget as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,9 +31,8 @@ impl Store {
         token_hash: &str,
     ) -> Result<Option<(String, BudgetSnapshot)>, Error> {
         let mut tx = self.begin().await?;
-        let query = tx
-            .query(
-                "-- find_credential\n\
+        let query = Tx::query(
+            "-- find_credential\n\
                  SELECT c.identity, c.rate_limit::bigint AS rate_limit, \
                      c.remaining::bigint AS remaining, c.reset_at, c.hold_until, \
                      c.response_window \
@@ -40,8 +40,8 @@ impl Store {
                  WHERE c.identity = \
                      (SELECT own.identity FROM github_credentials own WHERE own.token_hash = $1) \
                  ORDER BY c.updated_at DESC LIMIT 1",
-            )
-            .bind(token_hash);
+        )
+        .bind(token_hash);
         let row = tx.fetch_optional(query).await?;
         row.map(|row| Ok((get(&row, "identity")?, budget(&row)?))).transpose()
     }
@@ -53,8 +53,7 @@ impl Store {
         let limit = credential.budget.rate_limit;
         let window = serde_json::to_value(&credential.budget)
             .map_err(|error| Error::Inconsistent(error.to_string()))?;
-        let query = tx
-            .query(UPSERT)
+        let query = Tx::query(UPSERT)
             .bind(&credential.token_hash)
             .bind(&credential.identity)
             .bind(&credential.namespace)
@@ -65,13 +64,12 @@ impl Store {
             .bind(credential.budget.hold_until.map(at))
             .bind(window);
         tx.execute(query).await?;
-        let query = tx
-            .query(
-                "-- forget_credentials\n\
+        let query = Tx::query(
+            "-- forget_credentials\n\
                  DELETE FROM github_credentials \
                  WHERE identity = $1 AND updated_at < now() - interval '7 days'",
-            )
-            .bind(&credential.identity);
+        )
+        .bind(&credential.identity);
         tx.execute(query).await?;
         tx.commit().await
     }

@@ -79,7 +79,7 @@ impl Store {
             fence(&mut tx, uid).await?;
             let mut left = batch.max(1);
             for statement in STATEMENTS {
-                let query = tx.query(statement).bind(uid).bind(left);
+                let query = Tx::query(statement).bind(uid).bind(left);
                 left -= tx.execute(query).await?;
                 if left <= 0 {
                     break;
@@ -93,16 +93,15 @@ impl Store {
 }
 
 async fn fence(tx: &mut Tx, uid: Uuid) -> Result<(), Error> {
-    let query = tx
-        .query(
-            "-- fence_deleted\n\
+    let query = Tx::query(
+        "-- fence_deleted\n\
              UPDATE progressive_backfill_state s \
              SET lease_epoch = s.lease_epoch + 1, lease_holder = NULL, lease_expires_at = NULL \
              FROM repositories r \
              WHERE r.id = s.repository_id AND r.created_by_object = $1 \
                AND s.object_uid = $1::text",
-        )
-        .bind(uid);
+    )
+    .bind(uid);
     tx.execute(query).await?;
     Ok(())
 }

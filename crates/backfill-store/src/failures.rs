@@ -39,9 +39,8 @@ impl Store {
         failure: &Failure,
     ) -> Result<(), Error> {
         let tx = self.begin().await?;
-        let query = tx
-            .query(
-                "-- record_failure\n\
+        let query = Tx::query(
+            "-- record_failure\n\
                  UPDATE progressive_backfill_state SET \
                      error_count = error_count + 1, failed_attempts = failed_attempts + 1, \
                      consecutive_errors = consecutive_errors + CASE WHEN $3 THEN 1 ELSE 0 END, \
@@ -53,16 +52,16 @@ impl Store {
                  WHERE id = $1 AND object_uid = $2 \
                    AND (lease_holder IS NULL OR lease_holder = $9 OR lease_expires_at IS NULL \
                         OR lease_expires_at <= clock_timestamp())",
-            )
-            .bind(state_id)
-            .bind(uid)
-            .bind(failure.counts_towards_circuit)
-            .bind(&failure.message)
-            .bind(failure.reason.as_str())
-            .bind(failure.next_attempt_at.map(at))
-            .bind(status_word(failure.status))
-            .bind(&failure.pause_reason)
-            .bind(&self.instance_id);
+        )
+        .bind(state_id)
+        .bind(uid)
+        .bind(failure.counts_towards_circuit)
+        .bind(&failure.message)
+        .bind(failure.reason.as_str())
+        .bind(failure.next_attempt_at.map(at))
+        .bind(status_word(failure.status))
+        .bind(&failure.pause_reason)
+        .bind(&self.instance_id);
         finish(tx, query).await
     }
 
@@ -78,9 +77,8 @@ impl Store {
         until: Option<Timestamp>,
     ) -> Result<(), Error> {
         let tx = self.begin().await?;
-        let query = tx
-            .query(
-                "-- record_pause\n\
+        let query = Tx::query(
+            "-- record_pause\n\
                  UPDATE progressive_backfill_state SET \
                      status = $3, written_status = $3, next_attempt_at = $5, \
                      metadata = metadata || jsonb_build_object('pause_reason', $4::text), \
@@ -88,13 +86,13 @@ impl Store {
                  WHERE id = $1 AND object_uid = $2 \
                    AND (lease_holder IS NULL OR lease_holder = $6 OR lease_expires_at IS NULL \
                         OR lease_expires_at <= clock_timestamp())",
-            )
-            .bind(state_id)
-            .bind(uid)
-            .bind(status_word(status))
-            .bind(pause_reason)
-            .bind(until.map(at))
-            .bind(&self.instance_id);
+        )
+        .bind(state_id)
+        .bind(uid)
+        .bind(status_word(status))
+        .bind(pause_reason)
+        .bind(until.map(at))
+        .bind(&self.instance_id);
         finish(tx, query).await
     }
 }

@@ -29,21 +29,20 @@ pub(crate) async fn replace(
     }
     let rows: Vec<(i64, &ChangedFile)> =
         by_key.into_iter().map(|((number, _), row)| (number, row)).collect();
-    let written = tx.execute_for(&rows, |tx, some| upsert(tx, parents, some)).await?;
+    let written = tx.execute_for(&rows, |some| upsert(parents, some)).await?;
     let earlier = parents.earlier(&whole);
     if earlier.is_empty() {
         return Ok(written);
     }
-    let query = tx
-        .query(BURY)
+    let query = Tx::query(BURY)
         .bind(earlier)
         .bind(column(&rows, |(number, _)| parents.pull_requests.of(*number)))
         .bind(column(&rows, |(_, row)| row.path.as_str()));
     Ok(written + tx.execute(query).await?)
 }
 
-fn upsert(tx: &Tx, parents: &Parents, rows: &[(i64, &ChangedFile)]) -> Query {
-    tx.query(UPSERT)
+fn upsert(parents: &Parents, rows: &[(i64, &ChangedFile)]) -> Query {
+    Tx::query(UPSERT)
         .bind(column(rows, |(number, _)| parents.pull_requests.of(*number)))
         .bind(column(rows, |(_, row)| row.path.as_str()))
         .bind(column(rows, |(_, row)| row.additions))

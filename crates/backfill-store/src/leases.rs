@@ -44,8 +44,7 @@ impl Store {
     pub async fn acquire(&self, state_id: Uuid, uid: &str) -> Result<Acquired, Error> {
         retrying(|| async move {
             let mut tx = self.begin().await?;
-            let query = tx
-                .query(ACQUIRE)
+            let query = Tx::query(ACQUIRE)
                 .bind(state_id)
                 .bind(&self.instance_id)
                 .bind(uid)
@@ -67,17 +66,16 @@ impl Store {
     /// [`Error::Timeout`] while a commit holds the row is no loss: the commit extends it too.
     pub async fn renew(&self, lease: &Lease) -> Result<(), Error> {
         let mut tx = self.begin_small().await?;
-        let query = tx
-            .query(
-                "-- renew_lease\n\
+        let query = Tx::query(
+            "-- renew_lease\n\
                  UPDATE progressive_backfill_state \
                  SET lease_expires_at = clock_timestamp() + make_interval(secs => $4::bigint) \
                  WHERE id = $1 AND lease_epoch = $2 AND lease_holder = $3",
-            )
-            .bind(lease.state_id)
-            .bind(lease.epoch.get())
-            .bind(&lease.holder)
-            .bind(LEASE_SECONDS);
+        )
+        .bind(lease.state_id)
+        .bind(lease.epoch.get())
+        .bind(&lease.holder)
+        .bind(LEASE_SECONDS);
         if tx.execute(query).await? != 1 {
             return Err(Error::Fenced);
         }
@@ -87,15 +85,14 @@ impl Store {
     /// Gives the lease back, so that others need not wait. Nothing happens when it was lost.
     pub async fn release(&self, lease: &Lease) -> Result<(), Error> {
         let mut tx = self.begin_small().await?;
-        let query = tx
-            .query(
-                "-- release_lease\n\
+        let query = Tx::query(
+            "-- release_lease\n\
                  UPDATE progressive_backfill_state \
                  SET lease_holder = NULL, lease_expires_at = NULL \
                  WHERE id = $1 AND lease_epoch = $2",
-            )
-            .bind(lease.state_id)
-            .bind(lease.epoch.get());
+        )
+        .bind(lease.state_id)
+        .bind(lease.epoch.get());
         tx.execute(query).await?;
         tx.commit().await
     }
@@ -117,14 +114,13 @@ const ACQUIRE: &str = "-- acquire_lease\n\
 
 /// Why nothing could be acquired.
 async fn refusal(tx: &mut Tx, state_id: Uuid, uid: &str) -> Result<Error, Error> {
-    let query = tx
-        .query(
-            "-- why_not_acquired\n\
+    let query = Tx::query(
+        "-- why_not_acquired\n\
              SELECT object_uid, object_namespace, object_name, lease_holder, lease_expires_at, \
                  clock_timestamp() AS read_at \
              FROM progressive_backfill_state WHERE id = $1",
-        )
-        .bind(state_id);
+    )
+    .bind(state_id);
     let Some(row) = tx.fetch_optional(query).await? else {
         return Ok(Error::Inconsistent(format!("there is no backfill {state_id}")));
     };
@@ -141,14 +137,13 @@ async fn refusal(tx: &mut Tx, state_id: Uuid, uid: &str) -> Result<Error, Error>
 
 /// A chunk whose holder died, or was fenced, will never be completed by it.
 async fn close_abandoned(tx: &mut Tx, state_id: Uuid, epoch: Epoch) -> Result<(), Error> {
-    let query = tx
-        .query(
-            "-- close_abandoned_chunks\n\
+    let query = Tx::query(
+        "-- close_abandoned_chunks\n\
              UPDATE backfill_chunks SET status = 'failed', error = 'abandoned' \
              WHERE backfill_state_id = $1 AND status = 'processing' AND epoch < $2",
-        )
-        .bind(state_id)
-        .bind(epoch.get());
+    )
+    .bind(state_id)
+    .bind(epoch.get());
     let closed = tx.execute(query).await?;
     if closed > 0 {
         tracing::info!(%state_id, closed, "abandoned chunks closed");

@@ -40,7 +40,7 @@ impl Store {
     pub async fn ledger(&self, state_id: Uuid) -> Result<Ledger, Error> {
         let mut tx = self.begin().await?;
         let gap = gap(&mut tx, state_id).await?;
-        let query = tx.query(NUMBERS).bind(state_id).bind(LISTED);
+        let query = Tx::query(NUMBERS).bind(state_id).bind(LISTED);
         let row = tx.fetch_one(query).await?;
         let newest = match get::<Option<i64>>(&row, "newest_number")? {
             Some(number) => {
@@ -64,9 +64,8 @@ impl Store {
     /// counter outlives a proof, and the workspaces of the repository are counted anew.
     pub async fn complete(&self, lease: &Lease, ledger: &Ledger) -> Result<BackfillState, Error> {
         let mut tx = self.begin().await?;
-        let query = tx
-            .query(
-                "-- complete_walk\n\
+        let query = Tx::query(
+            "-- complete_walk\n\
                  UPDATE progressive_backfill_state SET \
                      status = 'completed', written_status = 'completed', completed_at = now(), \
                      verified_as_of = walk_started_at, stored_prs = $3::bigint, \
@@ -74,22 +73,21 @@ impl Store {
                      next_attempt_at = NULL, metadata = metadata - 'pause_reason', \
                      updated_at = now() \
                  WHERE id = $1 AND lease_epoch = $2",
-            )
-            .bind(lease.state_id)
-            .bind(lease.epoch.get())
-            .bind(ledger.stored)
-            .bind(ledger.numbers);
+        )
+        .bind(lease.state_id)
+        .bind(lease.epoch.get())
+        .bind(ledger.stored)
+        .bind(ledger.numbers);
         if tx.execute(query).await? != 1 {
             return Err(Error::Fenced);
         }
-        let query = tx
-            .query(
-                "-- touch_repository\n\
+        let query = Tx::query(
+            "-- touch_repository\n\
                  UPDATE repositories r SET last_updated_at = now() \
                  FROM progressive_backfill_state s \
                  WHERE s.id = $1 AND r.id = s.repository_id",
-            )
-            .bind(lease.state_id);
+        )
+        .bind(lease.state_id);
         tx.execute(query).await?;
         let state = states::read(&mut tx, lease.state_id).await?;
         tx.commit().await?;
@@ -106,17 +104,16 @@ impl Store {
         repository_id: Uuid,
     ) -> Result<Vec<PullRequestNumber>, Error> {
         let mut tx = self.begin().await?;
-        let query = tx
-            .query(
-                "-- expected_numbers\n\
+        let query = Tx::query(
+            "-- expected_numbers\n\
                  SELECT COALESCE(array_agg(number::bigint), '{}') AS numbers FROM ( \
                      SELECT number FROM pull_requests \
                      WHERE repository_id = $1 AND deleted_at IS NULL \
                      UNION SELECT number FROM quarantined_pull_requests \
                      WHERE repository_id = $1 AND quarantined_at IS NOT NULL \
                        AND resolved_at IS NULL) AS expected",
-            )
-            .bind(repository_id);
+        )
+        .bind(repository_id);
         let row = tx.fetch_one(query).await?;
         Ok(numbers(&get::<Vec<i64>>(&row, "numbers")?))
     }
@@ -125,9 +122,8 @@ impl Store {
     pub async fn bury(&self, lease: &Lease, gone: &[PullRequestNumber]) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         lock_state(&mut tx, lease).await?;
-        let query = tx
-            .query(
-                "-- bury_gone\n\
+        let query = Tx::query(
+            "-- bury_gone\n\
                  WITH buried AS ( \
                      UPDATE pull_requests p SET deleted_at = now(), stored_at = now() \
                      FROM progressive_backfill_state s \
@@ -154,9 +150,9 @@ impl Store {
                        AND q.number = ANY($2::bigint[]) AND q.resolved_at IS NULL) \
                  UPDATE progressive_backfill_state \
                  SET stored_prs = stored_prs - (SELECT count(*) FROM buried) WHERE id = $1",
-            )
-            .bind(lease.state_id)
-            .bind(column(gone, |number| number.get()));
+        )
+        .bind(lease.state_id)
+        .bind(column(gone, |number| number.get()));
         tx.execute(query).await?;
         tx.commit().await
     }
@@ -169,7 +165,7 @@ fn numbers(list: &[i64]) -> Vec<PullRequestNumber> {
 /// The first break in the chain of cursors: from the top (null) through each completed chunk of
 /// the walk, in the order of their numbers, to the cursor of the state row.
 async fn gap(tx: &mut Tx, state_id: Uuid) -> Result<Option<String>, Error> {
-    let query = tx.query(GAP).bind(state_id);
+    let query = Tx::query(GAP).bind(state_id);
     let Some(row) = tx.fetch_optional(query).await? else { return Ok(None) };
     let quoted = |cursor: Option<String>| cursor.map_or("the top".to_owned(), |c| format!("{c:?}"));
     let (expected, found) = (quoted(get(&row, "expected")?), quoted(get(&row, "found")?));

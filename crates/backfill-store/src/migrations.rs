@@ -58,14 +58,14 @@ impl Store {
     /// Makes the schema and the table of migrations, unless tables of others are in the way.
     async fn prepare_schema(&self, tx: &mut Tx) -> Result<(), Error> {
         lock(tx).await?;
-        let query = tx
-            .query("-- find_schema\nSELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1")
-            .bind(&self.schema);
+        let query =
+            Tx::query("-- find_schema\nSELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1")
+                .bind(&self.schema);
         if tx.fetch_optional(query).await?.is_none() {
             let create = format!("CREATE SCHEMA \"{}\"", self.schema.replace('"', "\"\""));
             tx.run_script(sqlx::AssertSqlSafe(create).into_sql_str()).await?;
         }
-        let query = tx.query(
+        let query = Tx::query(
             "-- find_foreign_table\n\
              SELECT c.relname FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -79,7 +79,7 @@ impl Store {
             let table = get(&row, "relname")?;
             return Err(Error::ForeignTable { schema: self.schema.clone(), table });
         }
-        let query = tx.query(
+        let query = Tx::query(
             "-- create_migrations\n\
              CREATE TABLE IF NOT EXISTS backfill_migrations ( \
                  version bigint PRIMARY KEY, \
@@ -95,8 +95,9 @@ impl Store {
 /// One migrator at a time in each database.
 async fn lock(tx: &mut Tx) -> Result<(), Error> {
     // Any constant does, as long as every version of this operator uses the same one.
-    let query = tx
-        .query("-- lock_migrations\nSELECT pg_catalog.pg_advisory_xact_lock(7310482950116734513)");
+    let query = Tx::query(
+        "-- lock_migrations\nSELECT pg_catalog.pg_advisory_xact_lock(7310482950116734513)",
+    );
     tx.execute(query).await?;
     Ok(())
 }
@@ -115,21 +116,20 @@ async fn apply(tx: &mut Tx, migration: &Migration) -> Result<bool, Error> {
         None => {}
     }
     tx.run_script(migration.sql.clone()).await.map_err(|e| failed(migration.version, e))?;
-    let query = tx
-        .query(
-            "-- record_migration\n\
+    let query = Tx::query(
+        "-- record_migration\n\
              INSERT INTO backfill_migrations (version, description, checksum) VALUES ($1, $2, $3)",
-        )
-        .bind(migration.version)
-        .bind(migration.description.as_ref())
-        .bind(migration.checksum.as_ref());
+    )
+    .bind(migration.version)
+    .bind(migration.description.as_ref())
+    .bind(migration.checksum.as_ref());
     tx.execute(query).await?;
     Ok(true)
 }
 
 /// Versions that have run, with their checksums.
 async fn applied(tx: &mut Tx) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
-    let query = tx.query("-- list_migrations\nSELECT version, checksum FROM backfill_migrations");
+    let query = Tx::query("-- list_migrations\nSELECT version, checksum FROM backfill_migrations");
     let rows = tx.fetch_all(query).await?;
     rows.iter().map(|row| Ok((get(row, "version")?, get(row, "checksum")?))).collect()
 }

@@ -23,8 +23,7 @@ pub(crate) async fn upsert(
         return Ok(0);
     }
     let account = |actor: Option<&Actor>| actor.and_then(|it| parents.accounts.of(it.github_id));
-    let query = tx
-        .query(UPSERT)
+    let query = Tx::query(UPSERT)
         .bind(parents.repository_id)
         .bind(FIELDS_VERSION)
         .bind(column(rows, |row| row.github_id))
@@ -74,15 +73,14 @@ pub(crate) async fn ids(
     repository_id: Uuid,
     rows: &[&PullRequest],
 ) -> Result<Ids, Error> {
-    let query = tx
-        .query(
-            "-- pull_request_ids\n\
+    let query = Tx::query(
+        "-- pull_request_ids\n\
              SELECT n AS number, p.id FROM unnest($2::bigint[]) AS n JOIN LATERAL ( \
                  SELECT id FROM pull_requests \
                  WHERE repository_id = (SELECT $1::uuid) AND number = n OFFSET 0) AS p ON true",
-        )
-        .bind(repository_id)
-        .bind(column(rows, |row| row.number.get()));
+    )
+    .bind(repository_id)
+    .bind(column(rows, |row| row.number.get()));
     Ids::from_rows(&tx.fetch_all(query).await?)
 }
 

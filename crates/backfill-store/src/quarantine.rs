@@ -37,9 +37,8 @@ impl Store {
         message: &str,
     ) -> Result<i64, Error> {
         let mut tx = self.begin().await?;
-        let query = tx
-            .query(
-                "-- note_attempt\n\
+        let query = Tx::query(
+            "-- note_attempt\n\
                  INSERT INTO quarantined_pull_requests AS q \
                      (repository_id, number, node_id, reason, message) \
                  VALUES ($1, $2::bigint, $3, $4, $5) \
@@ -52,12 +51,12 @@ impl Store {
                      quarantined_at = CASE WHEN q.resolved_at IS NULL THEN q.quarantined_at END, \
                      resolved_at = NULL, gone_at = NULL \
                  RETURNING attempts::bigint AS attempts",
-            )
-            .bind(repository_id)
-            .bind(number.get())
-            .bind(node_id.map(NodeId::as_str))
-            .bind(reason.as_str())
-            .bind(message);
+        )
+        .bind(repository_id)
+        .bind(number.get())
+        .bind(node_id.map(NodeId::as_str))
+        .bind(reason.as_str())
+        .bind(message);
         let attempts = get(&tx.fetch_one(query).await?, "attempts")?;
         tx.commit().await?;
         Ok(attempts)
@@ -73,9 +72,8 @@ pub(crate) async fn insert(
     if rows.is_empty() {
         return Ok(());
     }
-    let query = tx
-        .query(
-            "-- quarantine_pull_requests\n\
+    let query = Tx::query(
+        "-- quarantine_pull_requests\n\
              INSERT INTO quarantined_pull_requests AS q \
                  (repository_id, number, node_id, reason, message, attempts, quarantined_at) \
              SELECT DISTINCT ON (e.number) $1, e.number, e.node_id, e.reason, e.message, \
@@ -88,13 +86,13 @@ pub(crate) async fn insert(
                  message = excluded.message, attempts = excluded.attempts, \
                  last_seen_at = now(), quarantined_at = now(), resolved_at = NULL, \
                  gone_at = NULL",
-        )
-        .bind(repository_id)
-        .bind(column(rows, |row| row.number.get()))
-        .bind(column(rows, |row| row.node_id.as_ref().map(backfill_engine::model::NodeId::as_str)))
-        .bind(column(rows, |row| row.reason.as_str()))
-        .bind(column(rows, |row| row.message.as_str()))
-        .bind(column(rows, |row| row.attempts));
+    )
+    .bind(repository_id)
+    .bind(column(rows, |row| row.number.get()))
+    .bind(column(rows, |row| row.node_id.as_ref().map(backfill_engine::model::NodeId::as_str)))
+    .bind(column(rows, |row| row.reason.as_str()))
+    .bind(column(rows, |row| row.message.as_str()))
+    .bind(column(rows, |row| row.attempts));
     tx.execute(query).await?;
     Ok(())
 }
@@ -108,14 +106,13 @@ pub(crate) async fn resolve(
     if stored.is_empty() {
         return Ok(());
     }
-    let query = tx
-        .query(
-            "-- resolve_quarantine\n\
+    let query = Tx::query(
+        "-- resolve_quarantine\n\
              UPDATE quarantined_pull_requests SET resolved_at = now(), gone_at = NULL \
              WHERE repository_id = $1 AND number = ANY($2::bigint[]) AND resolved_at IS NULL",
-        )
-        .bind(repository_id)
-        .bind(column(stored, |row| row.number.get()));
+    )
+    .bind(repository_id)
+    .bind(column(stored, |row| row.number.get()));
     tx.execute(query).await?;
     Ok(())
 }

@@ -46,10 +46,10 @@ impl Store {
     /// Closes stuck chunks, folds old ones and removes old failures, in one transaction.
     pub async fn recover(&self, recovery: Recovery) -> Result<Recovered, Error> {
         let mut tx = self.begin().await?;
-        let query = tx.query(CLOSE_STUCK).bind(recovery.stuck_minutes);
+        let query = Tx::query(CLOSE_STUCK).bind(recovery.stuck_minutes);
         let row = tx.fetch_one(query).await?;
         let (completed, failed) = (get(&row, "completed")?, get(&row, "failed")?);
-        let query = tx.query(FOLD).bind(recovery.cleanup_days);
+        let query = Tx::query(FOLD).bind(recovery.cleanup_days);
         let folded = tx.execute(query).await?;
         let removed = remove_failures(&mut tx, recovery.cleanup_days).await?;
         if !recovery.dry_run {
@@ -61,7 +61,7 @@ impl Store {
     /// Counts the chunks that were started in the last day.
     pub async fn chunk_statistics(&self) -> Result<ChunkStatistics, Error> {
         let mut tx = self.begin().await?;
-        let query = tx.query(
+        let query = Tx::query(
             "-- chunk_statistics\n\
              SELECT count(*) FILTER (WHERE status = 'processing') AS processing, \
                  count(*) FILTER (WHERE status = 'completed') AS completed, \
@@ -142,12 +142,11 @@ const FOLD: &str = "-- fold_chunks\n\
       AND old.chunk_number < sums.last_number";
 
 async fn remove_failures(tx: &mut Tx, days: i32) -> Result<i64, Error> {
-    let query = tx
-        .query(
-            "-- remove_failed_chunks\n\
+    let query = Tx::query(
+        "-- remove_failed_chunks\n\
              DELETE FROM backfill_chunks WHERE status IN ('failed', 'skipped') \
                AND started_at < now() - make_interval(days => $1::integer)",
-        )
-        .bind(days);
+    )
+    .bind(days);
     tx.execute(query).await
 }

@@ -32,9 +32,8 @@ pub(crate) async fn upsert(
     uid: &str,
 ) -> Result<Uuid, Error> {
     refuse_replaced(tx, repository, host, uid).await?;
-    let query = tx
-        .query(
-            "-- upsert_repository\n\
+    let query = Tx::query(
+        "-- upsert_repository\n\
              INSERT INTO repositories AS r (host, github_id, node_id, owner, name, full_name, \
                  default_branch, is_private, is_archived, pull_request_count, issue_count, \
                  created_by_object, last_updated_at) \
@@ -47,19 +46,19 @@ pub(crate) async fn upsert(
                  issue_count = excluded.issue_count, last_updated_at = now(), \
                  stored_at = now(), deleted_at = NULL \
              RETURNING id",
-        )
-        .bind(host)
-        .bind(repository.github_id)
-        .bind(repository.node_id.as_str())
-        .bind(repository.name.owner())
-        .bind(repository.name.name())
-        .bind(repository.name.as_str())
-        .bind(&repository.default_branch)
-        .bind(repository.is_private)
-        .bind(repository.is_archived)
-        .bind(repository.pull_request_count)
-        .bind(repository.issue_count)
-        .bind(Uuid::parse_str(uid).ok());
+    )
+    .bind(host)
+    .bind(repository.github_id)
+    .bind(repository.node_id.as_str())
+    .bind(repository.name.owner())
+    .bind(repository.name.name())
+    .bind(repository.name.as_str())
+    .bind(&repository.default_branch)
+    .bind(repository.is_private)
+    .bind(repository.is_archived)
+    .bind(repository.pull_request_count)
+    .bind(repository.issue_count)
+    .bind(Uuid::parse_str(uid).ok());
     let id = get(&tx.fetch_one(query).await?, "id")?;
     record_name(tx, id, repository).await?;
     Ok(id)
@@ -74,19 +73,18 @@ async fn refuse_replaced(
     host: &str,
     uid: &str,
 ) -> Result<(), Error> {
-    let query = tx
-        .query(
-            "-- lock_repositories\n\
+    let query = Tx::query(
+        "-- lock_repositories\n\
              SELECT r.github_id FROM repositories r \
              WHERE r.host = $1 AND (r.github_id = $2 OR lower(r.full_name) = lower($3) \
                  OR r.id IN (SELECT s.repository_id FROM progressive_backfill_state s \
                      WHERE s.object_uid = $4)) \
              ORDER BY r.id FOR UPDATE",
-        )
-        .bind(host)
-        .bind(repository.github_id)
-        .bind(repository.name.as_str())
-        .bind(uid);
+    )
+    .bind(host)
+    .bind(repository.github_id)
+    .bind(repository.name.as_str())
+    .bind(uid);
     for row in tx.fetch_all(query).await? {
         if get::<i64>(&row, "github_id")? != repository.github_id {
             return Err(Error::RepositoryReplaced { name: repository.name.clone() });
@@ -97,24 +95,22 @@ async fn refuse_replaced(
 
 /// Keeps the names: the former ones end, the present one is open.
 async fn record_name(tx: &mut Tx, id: Uuid, repository: &Repository) -> Result<(), Error> {
-    let query = tx
-        .query(
-            "-- end_repository_names\n\
+    let query = Tx::query(
+        "-- end_repository_names\n\
              UPDATE repository_names SET seen_until = now() \
              WHERE repository_id = $1 AND full_name <> $2 AND seen_until IS NULL",
-        )
-        .bind(id)
-        .bind(repository.name.as_str());
+    )
+    .bind(id)
+    .bind(repository.name.as_str());
     tx.execute(query).await?;
-    let query = tx
-        .query(
-            "-- open_repository_name\n\
+    let query = Tx::query(
+        "-- open_repository_name\n\
              INSERT INTO repository_names AS n (repository_id, full_name) VALUES ($1, $2) \
              ON CONFLICT (repository_id, full_name) DO UPDATE SET seen_until = NULL \
              WHERE n.seen_until IS NOT NULL",
-        )
-        .bind(id)
-        .bind(repository.name.as_str());
+    )
+    .bind(id)
+    .bind(repository.name.as_str());
     tx.execute(query).await?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::connect::Store;
 use crate::error::Error;
 use crate::rows::get;
-use crate::transaction::retrying;
+use crate::transaction::{Tx, retrying};
 
 impl Store {
     /// Forgets errors and waits, and asks for another try of all that is set aside: a completed
@@ -16,17 +16,16 @@ impl Store {
     pub async fn forgive(&self, state_id: Uuid, uid: &str, asked: &str) -> Result<(), Error> {
         retrying(|| async move {
             let mut tx = self.begin().await?;
-            let query = tx.query(FORGIVE).bind(state_id).bind(uid).bind(asked);
+            let query = Tx::query(FORGIVE).bind(state_id).bind(uid).bind(asked);
             tx.fetch_optional(query).await?.ok_or(Error::Fenced)?;
-            let query = tx
-                .query(
-                    "-- ask_for_quarantined\n\
+            let query = Tx::query(
+                "-- ask_for_quarantined\n\
                      UPDATE quarantined_pull_requests q SET attempts = 0 \
                      FROM progressive_backfill_state s \
                      WHERE s.id = $1 AND q.repository_id = s.repository_id \
                        AND q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL",
-                )
-                .bind(state_id);
+            )
+            .bind(state_id);
             tx.execute(query).await?;
             tx.commit().await
         })
@@ -39,15 +38,14 @@ impl Store {
         repository_id: Uuid,
     ) -> Result<Vec<(PullRequestNumber, NodeId)>, Error> {
         let mut tx = self.begin().await?;
-        let query = tx
-            .query(
-                "-- quarantined_to_retry\n\
+        let query = Tx::query(
+            "-- quarantined_to_retry\n\
                  SELECT number::bigint AS number, node_id FROM quarantined_pull_requests \
                  WHERE repository_id = $1 AND attempts = 0 AND node_id IS NOT NULL \
                    AND quarantined_at IS NOT NULL AND resolved_at IS NULL \
                  ORDER BY number LIMIT 1000",
-            )
-            .bind(repository_id);
+        )
+        .bind(repository_id);
         let rows = tx.fetch_all(query).await?;
         rows.iter()
             .map(|row| Ok((PullRequestNumber(get(row, "number")?), NodeId(get(row, "node_id")?))))

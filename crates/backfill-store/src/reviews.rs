@@ -29,12 +29,12 @@ pub(crate) async fn replace(
         }
     }
     let rows: Vec<(i64, &Review)> = by_id.into_values().collect();
-    let written = tx.execute_for(&rows, |tx, some| upsert(tx, parents, some)).await?;
+    let written = tx.execute_for(&rows, |some| upsert(parents, some)).await?;
     let earlier = parents.earlier(&whole);
     if earlier.is_empty() {
         return Ok(written);
     }
-    let query = tx.query(BURY).bind(earlier).bind(column(&rows, |(_, row)| row.github_id));
+    let query = Tx::query(BURY).bind(earlier).bind(column(&rows, |(_, row)| row.github_id));
     Ok(written + tx.execute(query).await?)
 }
 
@@ -44,20 +44,19 @@ pub(crate) async fn ids(
     repository_id: Uuid,
     github_ids: &[i64],
 ) -> Result<Ids, Error> {
-    let query = tx
-        .query(
-            "-- review_ids\n\
+    let query = Tx::query(
+        "-- review_ids\n\
              SELECT n AS number, r.id FROM unnest($2::bigint[]) AS n JOIN LATERAL ( \
                  SELECT id FROM reviews \
                  WHERE repository_id = (SELECT $1::uuid) AND github_id = n OFFSET 0) AS r ON true",
-        )
-        .bind(repository_id)
-        .bind(github_ids);
+    )
+    .bind(repository_id)
+    .bind(github_ids);
     Ids::from_rows(&tx.fetch_all(query).await?)
 }
 
-fn upsert(tx: &Tx, parents: &Parents, rows: &[(i64, &Review)]) -> Query {
-    tx.query(UPSERT)
+fn upsert(parents: &Parents, rows: &[(i64, &Review)]) -> Query {
+    Tx::query(UPSERT)
         .bind(parents.repository_id)
         .bind(column(rows, |(number, _)| parents.pull_requests.of(*number)))
         .bind(column(rows, |(_, row)| row.github_id))

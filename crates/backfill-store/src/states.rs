@@ -67,10 +67,9 @@ impl Store {
         full_name: &str,
     ) -> Result<Option<BackfillState>, Error> {
         let mut tx = self.begin().await?;
-        let query = tx
-            .query(state_query!(
-                "find_state",
-                "WHERE s.id IN ( \
+        let query = Tx::query(state_query!(
+            "find_state",
+            "WHERE s.id IN ( \
                      SELECT o.id FROM progressive_backfill_state o WHERE o.object_uid = $1 \
                      UNION ALL \
                      SELECT o.id FROM progressive_backfill_state o JOIN repositories named \
@@ -83,10 +82,10 @@ impl Store {
                    AND r.host = $2 \
                  ORDER BY s.object_uid IS NOT DISTINCT FROM $1 DESC, \
                      lower(r.full_name) = lower($3) DESC, s.updated_at DESC LIMIT 1"
-            ))
-            .bind(uid)
-            .bind(host)
-            .bind(full_name);
+        ))
+        .bind(uid)
+        .bind(host)
+        .bind(full_name);
         let row = tx.fetch_optional(query).await?;
         row.as_ref().map(state).transpose()
     }
@@ -94,7 +93,7 @@ impl Store {
 
 /// The state by its id, inside a transaction.
 pub(crate) async fn read(tx: &mut Tx, id: Uuid) -> Result<BackfillState, Error> {
-    let query = tx.query(state_query!("read_state", "WHERE s.id = $1")).bind(id);
+    let query = Tx::query(state_query!("read_state", "WHERE s.id = $1")).bind(id);
     state(&tx.fetch_one(query).await?)
 }
 

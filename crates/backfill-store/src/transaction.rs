@@ -38,18 +38,17 @@ impl Tx {
         let inner = pool.begin_with(begin).await.map_err(Error::from_driver)?;
         let mut tx = Self { inner };
         let milliseconds = |limit: Duration| limit.as_millis().to_string();
-        let query = tx
-            .query(
-                "-- begin_transaction\n\
+        let query = Tx::query(
+            "-- begin_transaction\n\
                  SELECT pg_catalog.set_config('search_path', $1, true), \
                  pg_catalog.set_config('statement_timeout', $2, true), \
                  pg_catalog.set_config('lock_timeout', $3, true), \
                  pg_catalog.set_config('idle_in_transaction_session_timeout', $4, true)",
-            )
-            .bind(&limits.search_path)
-            .bind(milliseconds(limits.statement))
-            .bind(milliseconds(limits.lock))
-            .bind(milliseconds(limits.idle));
+        )
+        .bind(&limits.search_path)
+        .bind(milliseconds(limits.statement))
+        .bind(milliseconds(limits.lock))
+        .bind(milliseconds(limits.idle));
         tx.execute(query).await?;
         Ok(tx)
     }
@@ -61,7 +60,7 @@ impl Tx {
     /// Postgres 18 a method that is off counts as very costly, which would have every such
     /// statement compiled: JIT is off too.
     pub(crate) async fn look_up_by_key(&mut self) -> Result<(), Error> {
-        let query = self.query(
+        let query = Self::query(
             "-- look_up_by_key\n\
              SELECT pg_catalog.set_config('enable_seqscan', 'off', true), \
              pg_catalog.set_config('enable_hashjoin', 'off', true), \
@@ -74,7 +73,7 @@ impl Tx {
 
     /// A statement of constant text. Unnamed: a named one would be missing on the next server
     /// connection of a pooler, and keeps the plan that was right when the tables were empty.
-    pub(crate) fn query(&self, text: &'static str) -> Query {
+    pub(crate) fn query(text: &'static str) -> Query {
         sqlx::query(text).persistent(false)
     }
 
@@ -98,11 +97,11 @@ impl Tx {
     pub(crate) async fn execute_for<R: Sync>(
         &mut self,
         rows: &[R],
-        statement: impl Fn(&Self, &[R]) -> Query + Send,
+        statement: impl Fn(&[R]) -> Query + Send,
     ) -> Result<i64, Error> {
         let mut touched = 0;
         for some in rows.chunks(ROWS_PER_STATEMENT) {
-            let query = statement(self, some);
+            let query = statement(some);
             touched += self.execute(query).await?;
         }
         Ok(touched)

@@ -75,13 +75,12 @@ async fn begun_meanwhile(
     repository_id: Uuid,
     begin: &BeginWalk<'_>,
 ) -> Result<Option<Uuid>, Error> {
-    let query = tx
-        .query(
-            "-- lock_state_of_repository\n\
+    let query = Tx::query(
+        "-- lock_state_of_repository\n\
              SELECT id, walk::bigint AS walk, object_uid, object_namespace, object_name, status \
              FROM progressive_backfill_state WHERE repository_id = $1 FOR UPDATE",
-        )
-        .bind(repository_id);
+    )
+    .bind(repository_id);
     let Some(row) = tx.fetch_optional(query).await? else { return Ok(None) };
     let is_finished = get::<String>(&row, "status")? == "completed";
     match states::owner(&row)? {
@@ -105,8 +104,7 @@ async fn upsert_state(
     let bounds = begin.bounds;
     let window = [bounds.since, bounds.until].map(|edge| edge.map(at));
     let [since, until]: [Option<At>; 2] = window;
-    let query = tx
-        .query(UPSERT_STATE)
+    let query = Tx::query(UPSERT_STATE)
         .bind(repository_id)
         .bind(begin.repository.pull_request_count)
         .bind(begin.fingerprint)

@@ -4,13 +4,14 @@ use uuid::Uuid;
 
 use crate::connect::Store;
 use crate::error::Error;
+use crate::transaction::Tx;
 
 impl Store {
     /// Counts the workspaces that contain a repository: repositories, live pull requests and
     /// issues, and the distinct authors of both. Equal totals are not rewritten.
     pub async fn refresh_workspaces(&self, repository_id: Uuid) -> Result<(), Error> {
         let mut tx = self.begin().await?;
-        let query = tx.query(REFRESH).bind(repository_id);
+        let query = Tx::query(REFRESH).bind(repository_id);
         tx.execute(query).await?;
         tx.commit().await
     }
