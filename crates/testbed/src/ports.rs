@@ -14,16 +14,22 @@ const COUNT: u16 = 20_000;
 /// What this process has given away: it is bound only seconds later.
 static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
 
-/// A port that nothing listens on, never the same twice. Drawn at random, so that two
-/// processes that ask at the same time do not draw the same.
+/// A port that nothing listens on, never the same twice, for a program that is started next.
 pub fn free() -> anyhow::Result<u16> {
+    Ok(listen()?.local_addr()?.port())
+}
+
+/// Listens on such a port. Whoever listens in this process must not let go of it in between: a
+/// child that another thread starts holds it too until it has become its program. Drawn at
+/// random, so that two processes that ask at the same time do not draw the same.
+pub fn listen() -> anyhow::Result<TcpListener> {
     for _ in 0..200 {
         let bytes = uuid::Uuid::new_v4().into_bytes();
         let port = LOWEST + u16::from_be_bytes([bytes[0], bytes[1]]) % COUNT;
         let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
         let is_new = given.get_or_insert_default().insert(port);
-        if is_new && TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
+        if is_new && let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return Ok(listener);
         }
     }
     bail!("no free port on 127.0.0.1 between {LOWEST} and {}", LOWEST + COUNT)

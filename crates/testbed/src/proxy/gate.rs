@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::Context;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -47,7 +46,9 @@ impl Gate {
         F: Fn(TcpStream, Arc<Shared>) -> Fut + Send + 'static,
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let port = ports::free()?;
+        let listener = ports::listen()?;
+        let port = listener.local_addr()?.port();
+        listener.set_nonblocking(true)?;
         let shared = Arc::new(Shared {
             wire: Tripwire::default(),
             delay_ms: AtomicU64::new(0),
@@ -55,9 +56,6 @@ impl Gate {
         });
         let closing = CancellationToken::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = std::net::TcpListener::bind(("127.0.0.1", port))
-            .with_context(|| format!("listening on port {port}"))?;
-        listener.set_nonblocking(true)?;
         let (theirs, ended) = (shared.clone(), closing.clone());
         std::thread::spawn(move || {
             runtime.block_on(async {
