@@ -83,26 +83,21 @@ fn is_whole(request: &[u8]) -> bool {
     length.is_some_and(|length| body.len() >= length.parse().unwrap())
 }
 
-fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
-    format!(
+fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\n{headers}\
-         content-length: {}\r\n\r\n{body}",
+         content-length: {}\r\n\r\n",
         body.len()
-    )
-    .into_bytes()
+    );
+    [head.as_bytes(), body].concat()
 }
 
 /// The answer as who accepts gzip gets it.
 fn packed(body: &str) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(body.as_bytes()).unwrap();
-    let body = gzip.finish().unwrap();
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n\
-         connection: close\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    [head.into_bytes(), body].concat()
+    answer("200 OK", "content-encoding: gzip\r\n", gzip.finish().unwrap())
 }
 
 const GOOD: &str = r#"{"data":{"rateLimit":{"cost":1,"limit":5000,"remaining":4999,"used":1,"resetAt":"2026-11-20T11:00:00Z"},"viewer":{"databaseId":7,"login":"mona"},"repository":{"id":"R_1","databaseId":42,"nameWithOwner":"o/r","isPrivate":false,"isArchived":true,"isDisabled":false,"defaultBranchRef":null,"issues":{"totalCount":3},"pullRequests":{"totalCount":2,"nodes":[{"changedFiles":3},null,{"changedFiles":6}]}}}}"#;
@@ -223,7 +218,7 @@ async fn a_broken_connection_is_no_leave_to_go_on_after_a_limit() {
 
 #[tokio::test]
 async fn only_so_many_bytes_are_read() {
-    let (client, _seen) = server(vec![answer("200 OK", "", &"x".repeat(10_001))]).await;
+    let (client, _seen) = server(vec![answer("200 OK", "", "x".repeat(10_001))]).await;
     let error = once(&client).await.unwrap_err();
     assert!(matches!(error, Error::Oversized { limit_bytes: 10_000, .. }), "{error:?}");
 }

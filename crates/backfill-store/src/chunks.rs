@@ -48,8 +48,8 @@ impl Store {
         let mut tx = self.begin().await?;
         let query = Tx::query(
             "-- fail_chunk\n\
-                 UPDATE backfill_chunks SET status = 'failed', error = $3 \
-                 WHERE backfill_state_id = $1 AND epoch = $2 AND status = 'processing'",
+             UPDATE backfill_chunks SET status = 'failed', error = $3 \
+             WHERE backfill_state_id = $1 AND epoch = $2 AND status = 'processing'",
         )
         .bind(lease.state_id)
         .bind(lease.epoch.get())
@@ -97,8 +97,8 @@ impl Store {
 pub(crate) async fn lock_state(tx: &mut Tx, lease: &Lease) -> Result<(), Error> {
     let query = Tx::query(
         "-- lock_state\n\
-             SELECT 1 FROM progressive_backfill_state \
-             WHERE id = $1 AND lease_epoch = $2 FOR UPDATE",
+         SELECT 1 FROM progressive_backfill_state \
+         WHERE id = $1 AND lease_epoch = $2 FOR UPDATE",
     )
     .bind(lease.state_id)
     .bind(lease.epoch.get());

@@ -33,13 +33,13 @@ impl Store {
         let mut tx = self.begin().await?;
         let query = Tx::query(
             "-- find_credential\n\
-                 SELECT c.identity, c.rate_limit::bigint AS rate_limit, \
-                     c.remaining::bigint AS remaining, c.reset_at, c.hold_until, \
-                     c.response_window \
-                 FROM github_credentials c \
-                 WHERE c.identity = \
-                     (SELECT own.identity FROM github_credentials own WHERE own.token_hash = $1) \
-                 ORDER BY c.updated_at DESC LIMIT 1",
+             SELECT c.identity, c.rate_limit::bigint AS rate_limit, \
+                 c.remaining::bigint AS remaining, c.reset_at, c.hold_until, \
+                 c.response_window \
+             FROM github_credentials c \
+             WHERE c.identity = \
+                 (SELECT own.identity FROM github_credentials own WHERE own.token_hash = $1) \
+             ORDER BY c.updated_at DESC LIMIT 1",
         )
         .bind(token_hash);
         let row = tx.fetch_optional(query).await?;
@@ -66,8 +66,8 @@ impl Store {
         tx.execute(query).await?;
         let query = Tx::query(
             "-- forget_credentials\n\
-                 DELETE FROM github_credentials \
-                 WHERE identity = $1 AND updated_at < now() - interval '7 days'",
+             DELETE FROM github_credentials \
+             WHERE identity = $1 AND updated_at < now() - interval '7 days'",
         )
         .bind(&credential.identity);
         tx.execute(query).await?;

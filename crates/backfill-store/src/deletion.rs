@@ -95,11 +95,11 @@ impl Store {
 async fn fence(tx: &mut Tx, uid: Uuid) -> Result<(), Error> {
     let query = Tx::query(
         "-- fence_deleted\n\
-             UPDATE progressive_backfill_state s \
-             SET lease_epoch = s.lease_epoch + 1, lease_holder = NULL, lease_expires_at = NULL \
-             FROM repositories r \
-             WHERE r.id = s.repository_id AND r.created_by_object = $1 \
-               AND s.object_uid = $1::text",
+         UPDATE progressive_backfill_state s \
+         SET lease_epoch = s.lease_epoch + 1, lease_holder = NULL, lease_expires_at = NULL \
+         FROM repositories r \
+         WHERE r.id = s.repository_id AND r.created_by_object = $1 \
+           AND s.object_uid = $1::text",
     )
     .bind(uid);
     tx.execute(query).await?;

@@ -41,17 +41,17 @@ impl Store {
         let tx = self.begin().await?;
         let query = Tx::query(
             "-- record_failure\n\
-                 UPDATE progressive_backfill_state SET \
-                     error_count = error_count + 1, failed_attempts = failed_attempts + 1, \
-                     consecutive_errors = consecutive_errors + CASE WHEN $3 THEN 1 ELSE 0 END, \
-                     last_error = $4, last_error_reason = $5, last_error_at = now(), \
-                     next_attempt_at = $6, status = $7, written_status = $7, \
-                     metadata = CASE WHEN $8::text IS NULL THEN metadata - 'pause_reason' \
-                         ELSE metadata || jsonb_build_object('pause_reason', $8::text) END, \
-                     updated_at = now() \
-                 WHERE id = $1 AND object_uid = $2 \
-                   AND (lease_holder IS NULL OR lease_holder = $9 OR lease_expires_at IS NULL \
-                        OR lease_expires_at <= clock_timestamp())",
+             UPDATE progressive_backfill_state SET \
+                 error_count = error_count + 1, failed_attempts = failed_attempts + 1, \
+                 consecutive_errors = consecutive_errors + CASE WHEN $3 THEN 1 ELSE 0 END, \
+                 last_error = $4, last_error_reason = $5, last_error_at = now(), \
+                 next_attempt_at = $6, status = $7, written_status = $7, \
+                 metadata = CASE WHEN $8::text IS NULL THEN metadata - 'pause_reason' \
+                     ELSE metadata || jsonb_build_object('pause_reason', $8::text) END, \
+                 updated_at = now() \
+             WHERE id = $1 AND object_uid = $2 \
+               AND (lease_holder IS NULL OR lease_holder = $9 OR lease_expires_at IS NULL \
+                    OR lease_expires_at <= clock_timestamp())",
         )
         .bind(state_id)
         .bind(uid)
@@ -79,13 +79,13 @@ impl Store {
         let tx = self.begin().await?;
         let query = Tx::query(
             "-- record_pause\n\
-                 UPDATE progressive_backfill_state SET \
-                     status = $3, written_status = $3, next_attempt_at = $5, \
-                     metadata = metadata || jsonb_build_object('pause_reason', $4::text), \
-                     updated_at = now() \
-                 WHERE id = $1 AND object_uid = $2 \
-                   AND (lease_holder IS NULL OR lease_holder = $6 OR lease_expires_at IS NULL \
-                        OR lease_expires_at <= clock_timestamp())",
+             UPDATE progressive_backfill_state SET \
+                 status = $3, written_status = $3, next_attempt_at = $5, \
+                 metadata = metadata || jsonb_build_object('pause_reason', $4::text), \
+                 updated_at = now() \
+             WHERE id = $1 AND object_uid = $2 \
+               AND (lease_holder IS NULL OR lease_holder = $6 OR lease_expires_at IS NULL \
+                    OR lease_expires_at <= clock_timestamp())",
         )
         .bind(state_id)
         .bind(uid)

@@ -68,9 +68,9 @@ impl Store {
         let mut tx = self.begin_small().await?;
         let query = Tx::query(
             "-- renew_lease\n\
-                 UPDATE progressive_backfill_state \
-                 SET lease_expires_at = clock_timestamp() + make_interval(secs => $4::bigint) \
-                 WHERE id = $1 AND lease_epoch = $2 AND lease_holder = $3",
+             UPDATE progressive_backfill_state \
+             SET lease_expires_at = clock_timestamp() + make_interval(secs => $4::bigint) \
+             WHERE id = $1 AND lease_epoch = $2 AND lease_holder = $3",
         )
         .bind(lease.state_id)
         .bind(lease.epoch.get())
@@ -87,9 +87,9 @@ impl Store {
         let mut tx = self.begin_small().await?;
         let query = Tx::query(
             "-- release_lease\n\
-                 UPDATE progressive_backfill_state \
-                 SET lease_holder = NULL, lease_expires_at = NULL \
-                 WHERE id = $1 AND lease_epoch = $2",
+             UPDATE progressive_backfill_state \
+             SET lease_holder = NULL, lease_expires_at = NULL \
+             WHERE id = $1 AND lease_epoch = $2",
         )
         .bind(lease.state_id)
         .bind(lease.epoch.get());
@@ -116,9 +116,9 @@ const ACQUIRE: &str = "-- acquire_lease\n\
 async fn refusal(tx: &mut Tx, state_id: Uuid, uid: &str) -> Result<Error, Error> {
     let query = Tx::query(
         "-- why_not_acquired\n\
-             SELECT object_uid, object_namespace, object_name, lease_holder, lease_expires_at, \
-                 clock_timestamp() AS read_at \
-             FROM progressive_backfill_state WHERE id = $1",
+         SELECT object_uid, object_namespace, object_name, lease_holder, lease_expires_at, \
+             clock_timestamp() AS read_at \
+         FROM progressive_backfill_state WHERE id = $1",
     )
     .bind(state_id);
     let Some(row) = tx.fetch_optional(query).await? else {
@@ -139,8 +139,8 @@ async fn refusal(tx: &mut Tx, state_id: Uuid, uid: &str) -> Result<Error, Error>
 async fn close_abandoned(tx: &mut Tx, state_id: Uuid, epoch: Epoch) -> Result<(), Error> {
     let query = Tx::query(
         "-- close_abandoned_chunks\n\
-             UPDATE backfill_chunks SET status = 'failed', error = 'abandoned' \
-             WHERE backfill_state_id = $1 AND status = 'processing' AND epoch < $2",
+         UPDATE backfill_chunks SET status = 'failed', error = 'abandoned' \
+         WHERE backfill_state_id = $1 AND status = 'processing' AND epoch < $2",
     )
     .bind(state_id)
     .bind(epoch.get());

@@ -66,13 +66,13 @@ impl Store {
         let mut tx = self.begin().await?;
         let query = Tx::query(
             "-- complete_walk\n\
-                 UPDATE progressive_backfill_state SET \
-                     status = 'completed', written_status = 'completed', completed_at = now(), \
-                     verified_as_of = walk_started_at, stored_prs = $3::bigint, \
-                     processed_prs = $4::bigint, consecutive_errors = 0, failed_attempts = 0, \
-                     next_attempt_at = NULL, metadata = metadata - 'pause_reason', \
-                     updated_at = now() \
-                 WHERE id = $1 AND lease_epoch = $2",
+             UPDATE progressive_backfill_state SET \
+                 status = 'completed', written_status = 'completed', completed_at = now(), \
+                 verified_as_of = walk_started_at, stored_prs = $3::bigint, \
+                 processed_prs = $4::bigint, consecutive_errors = 0, failed_attempts = 0, \
+                 next_attempt_at = NULL, metadata = metadata - 'pause_reason', \
+                 updated_at = now() \
+             WHERE id = $1 AND lease_epoch = $2",
         )
         .bind(lease.state_id)
         .bind(lease.epoch.get())
@@ -83,9 +83,9 @@ impl Store {
         }
         let query = Tx::query(
             "-- touch_repository\n\
-                 UPDATE repositories r SET last_updated_at = now() \
-                 FROM progressive_backfill_state s \
-                 WHERE s.id = $1 AND r.id = s.repository_id",
+             UPDATE repositories r SET last_updated_at = now() \
+             FROM progressive_backfill_state s \
+             WHERE s.id = $1 AND r.id = s.repository_id",
         )
         .bind(lease.state_id);
         tx.execute(query).await?;
@@ -106,12 +106,12 @@ impl Store {
         let mut tx = self.begin().await?;
         let query = Tx::query(
             "-- expected_numbers\n\
-                 SELECT COALESCE(array_agg(number::bigint), '{}') AS numbers FROM ( \
-                     SELECT number FROM pull_requests \
-                     WHERE repository_id = $1 AND deleted_at IS NULL \
-                     UNION SELECT number FROM quarantined_pull_requests \
-                     WHERE repository_id = $1 AND quarantined_at IS NOT NULL \
-                       AND resolved_at IS NULL) AS expected",
+             SELECT COALESCE(array_agg(number::bigint), '{}') AS numbers FROM ( \
+                 SELECT number FROM pull_requests \
+                 WHERE repository_id = $1 AND deleted_at IS NULL \
+                 UNION SELECT number FROM quarantined_pull_requests \
+                 WHERE repository_id = $1 AND quarantined_at IS NOT NULL \
+                   AND resolved_at IS NULL) AS expected",
         )
         .bind(repository_id);
         let row = tx.fetch_one(query).await?;
@@ -124,32 +124,32 @@ impl Store {
         lock_state(&mut tx, lease).await?;
         let query = Tx::query(
             "-- bury_gone\n\
-                 WITH buried AS ( \
-                     UPDATE pull_requests p SET deleted_at = now(), stored_at = now() \
-                     FROM progressive_backfill_state s \
-                     WHERE s.id = $1 AND p.repository_id = s.repository_id \
-                       AND p.number = ANY($2::bigint[]) AND p.deleted_at IS NULL \
-                     RETURNING p.id), \
-                 reviews_too AS ( \
-                     UPDATE reviews SET deleted_at = now(), stored_at = now() \
-                     WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
-                 comments_too AS ( \
-                     UPDATE comments SET deleted_at = now(), stored_at = now() \
-                     WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
-                 commits_too AS ( \
-                     UPDATE pull_request_commits SET deleted_at = now(), stored_at = now() \
-                     WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
-                 files_too AS ( \
-                     UPDATE pull_request_files SET deleted_at = now(), stored_at = now() \
-                     WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
-                 set_aside_no_more AS ( \
-                     UPDATE quarantined_pull_requests q \
-                     SET resolved_at = now(), gone_at = now() \
-                     FROM progressive_backfill_state s \
-                     WHERE s.id = $1 AND q.repository_id = s.repository_id \
-                       AND q.number = ANY($2::bigint[]) AND q.resolved_at IS NULL) \
-                 UPDATE progressive_backfill_state \
-                 SET stored_prs = stored_prs - (SELECT count(*) FROM buried) WHERE id = $1",
+             WITH buried AS ( \
+                 UPDATE pull_requests p SET deleted_at = now(), stored_at = now() \
+                 FROM progressive_backfill_state s \
+                 WHERE s.id = $1 AND p.repository_id = s.repository_id \
+                   AND p.number = ANY($2::bigint[]) AND p.deleted_at IS NULL \
+                 RETURNING p.id), \
+             reviews_too AS ( \
+                 UPDATE reviews SET deleted_at = now(), stored_at = now() \
+                 WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
+             comments_too AS ( \
+                 UPDATE comments SET deleted_at = now(), stored_at = now() \
+                 WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
+             commits_too AS ( \
+                 UPDATE pull_request_commits SET deleted_at = now(), stored_at = now() \
+                 WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
+             files_too AS ( \
+                 UPDATE pull_request_files SET deleted_at = now(), stored_at = now() \
+                 WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
+             set_aside_no_more AS ( \
+                 UPDATE quarantined_pull_requests q \
+                 SET resolved_at = now(), gone_at = now() \
+                 FROM progressive_backfill_state s \
+                 WHERE s.id = $1 AND q.repository_id = s.repository_id \
+                   AND q.number = ANY($2::bigint[]) AND q.resolved_at IS NULL) \
+             UPDATE progressive_backfill_state \
+             SET stored_prs = stored_prs - (SELECT count(*) FROM buried) WHERE id = $1",
         )
         .bind(lease.state_id)
         .bind(column(gone, |number| number.get()));

@@ -118,7 +118,7 @@ async fn apply(tx: &mut Tx, migration: &Migration) -> Result<bool, Error> {
     tx.run_script(migration.sql.clone()).await.map_err(|e| failed(migration.version, e))?;
     let query = Tx::query(
         "-- record_migration\n\
-             INSERT INTO backfill_migrations (version, description, checksum) VALUES ($1, $2, $3)",
+         INSERT INTO backfill_migrations (version, description, checksum) VALUES ($1, $2, $3)",
     )
     .bind(migration.version)
     .bind(migration.description.as_ref())

@@ -75,9 +75,9 @@ pub(crate) async fn ids(
 ) -> Result<Ids, Error> {
     let query = Tx::query(
         "-- pull_request_ids\n\
-             SELECT n AS number, p.id FROM unnest($2::bigint[]) AS n JOIN LATERAL ( \
-                 SELECT id FROM pull_requests \
-                 WHERE repository_id = (SELECT $1::uuid) AND number = n OFFSET 0) AS p ON true",
+         SELECT n AS number, p.id FROM unnest($2::bigint[]) AS n JOIN LATERAL ( \
+             SELECT id FROM pull_requests \
+             WHERE repository_id = (SELECT $1::uuid) AND number = n OFFSET 0) AS p ON true",
     )
     .bind(repository_id)
     .bind(column(rows, |row| row.number.get()));

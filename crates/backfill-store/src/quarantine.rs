@@ -39,18 +39,18 @@ impl Store {
         let mut tx = self.begin().await?;
         let query = Tx::query(
             "-- note_attempt\n\
-                 INSERT INTO quarantined_pull_requests AS q \
-                     (repository_id, number, node_id, reason, message) \
-                 VALUES ($1, $2::bigint, $3, $4, $5) \
-                 ON CONFLICT (repository_id, number) DO UPDATE SET \
-                     node_id = COALESCE(excluded.node_id, q.node_id), reason = excluded.reason, \
-                     message = excluded.message, last_seen_at = now(), \
-                     attempts = CASE WHEN q.resolved_at IS NULL THEN q.attempts + 1 ELSE 1 END, \
-                     first_seen_at = CASE WHEN q.resolved_at IS NULL THEN q.first_seen_at \
-                         ELSE now() END, \
-                     quarantined_at = CASE WHEN q.resolved_at IS NULL THEN q.quarantined_at END, \
-                     resolved_at = NULL, gone_at = NULL \
-                 RETURNING attempts::bigint AS attempts",
+             INSERT INTO quarantined_pull_requests AS q \
+                 (repository_id, number, node_id, reason, message) \
+             VALUES ($1, $2::bigint, $3, $4, $5) \
+             ON CONFLICT (repository_id, number) DO UPDATE SET \
+                 node_id = COALESCE(excluded.node_id, q.node_id), reason = excluded.reason, \
+                 message = excluded.message, last_seen_at = now(), \
+                 attempts = CASE WHEN q.resolved_at IS NULL THEN q.attempts + 1 ELSE 1 END, \
+                 first_seen_at = CASE WHEN q.resolved_at IS NULL THEN q.first_seen_at \
+                     ELSE now() END, \
+                 quarantined_at = CASE WHEN q.resolved_at IS NULL THEN q.quarantined_at END, \
+                 resolved_at = NULL, gone_at = NULL \
+             RETURNING attempts::bigint AS attempts",
         )
         .bind(repository_id)
         .bind(number.get())
@@ -74,18 +74,18 @@ pub(crate) async fn insert(
     }
     let query = Tx::query(
         "-- quarantine_pull_requests\n\
-             INSERT INTO quarantined_pull_requests AS q \
-                 (repository_id, number, node_id, reason, message, attempts, quarantined_at) \
-             SELECT DISTINCT ON (e.number) $1, e.number, e.node_id, e.reason, e.message, \
-                 e.attempts, now() \
-             FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[]) \
-                 AS e(number, node_id, reason, message, attempts) \
-             ORDER BY e.number \
-             ON CONFLICT (repository_id, number) DO UPDATE SET \
-                 node_id = COALESCE(excluded.node_id, q.node_id), reason = excluded.reason, \
-                 message = excluded.message, attempts = excluded.attempts, \
-                 last_seen_at = now(), quarantined_at = now(), resolved_at = NULL, \
-                 gone_at = NULL",
+         INSERT INTO quarantined_pull_requests AS q \
+             (repository_id, number, node_id, reason, message, attempts, quarantined_at) \
+         SELECT DISTINCT ON (e.number) $1, e.number, e.node_id, e.reason, e.message, \
+             e.attempts, now() \
+         FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bigint[]) \
+             AS e(number, node_id, reason, message, attempts) \
+         ORDER BY e.number \
+         ON CONFLICT (repository_id, number) DO UPDATE SET \
+             node_id = COALESCE(excluded.node_id, q.node_id), reason = excluded.reason, \
+             message = excluded.message, attempts = excluded.attempts, \
+             last_seen_at = now(), quarantined_at = now(), resolved_at = NULL, \
+             gone_at = NULL",
     )
     .bind(repository_id)
     .bind(column(rows, |row| row.number.get()))
@@ -108,8 +108,8 @@ pub(crate) async fn resolve(
     }
     let query = Tx::query(
         "-- resolve_quarantine\n\
-             UPDATE quarantined_pull_requests SET resolved_at = now(), gone_at = NULL \
-             WHERE repository_id = $1 AND number = ANY($2::bigint[]) AND resolved_at IS NULL",
+         UPDATE quarantined_pull_requests SET resolved_at = now(), gone_at = NULL \
+         WHERE repository_id = $1 AND number = ANY($2::bigint[]) AND resolved_at IS NULL",
     )
     .bind(repository_id)
     .bind(column(stored, |row| row.number.get()));

@@ -144,8 +144,8 @@ const FOLD: &str = "-- fold_chunks\n\
 async fn remove_failures(tx: &mut Tx, days: i32) -> Result<i64, Error> {
     let query = Tx::query(
         "-- remove_failed_chunks\n\
-             DELETE FROM backfill_chunks WHERE status IN ('failed', 'skipped') \
-               AND started_at < now() - make_interval(days => $1::integer)",
+         DELETE FROM backfill_chunks WHERE status IN ('failed', 'skipped') \
+           AND started_at < now() - make_interval(days => $1::integer)",
     )
     .bind(days);
     tx.execute(query).await

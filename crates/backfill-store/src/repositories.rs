@@ -34,18 +34,18 @@ pub(crate) async fn upsert(
     refuse_replaced(tx, repository, host, uid).await?;
     let query = Tx::query(
         "-- upsert_repository\n\
-             INSERT INTO repositories AS r (host, github_id, node_id, owner, name, full_name, \
-                 default_branch, is_private, is_archived, pull_request_count, issue_count, \
-                 created_by_object, last_updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint, $11::bigint, $12, now()) \
-             ON CONFLICT (host, github_id) DO UPDATE SET \
-                 node_id = excluded.node_id, owner = excluded.owner, name = excluded.name, \
-                 full_name = excluded.full_name, default_branch = excluded.default_branch, \
-                 is_private = excluded.is_private, is_archived = excluded.is_archived, \
-                 pull_request_count = excluded.pull_request_count, \
-                 issue_count = excluded.issue_count, last_updated_at = now(), \
-                 stored_at = now(), deleted_at = NULL \
-             RETURNING id",
+         INSERT INTO repositories AS r (host, github_id, node_id, owner, name, full_name, \
+             default_branch, is_private, is_archived, pull_request_count, issue_count, \
+             created_by_object, last_updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint, $11::bigint, $12, now()) \
+         ON CONFLICT (host, github_id) DO UPDATE SET \
+             node_id = excluded.node_id, owner = excluded.owner, name = excluded.name, \
+             full_name = excluded.full_name, default_branch = excluded.default_branch, \
+             is_private = excluded.is_private, is_archived = excluded.is_archived, \
+             pull_request_count = excluded.pull_request_count, \
+             issue_count = excluded.issue_count, last_updated_at = now(), \
+             stored_at = now(), deleted_at = NULL \
+         RETURNING id",
     )
     .bind(host)
     .bind(repository.github_id)
@@ -75,11 +75,11 @@ async fn refuse_replaced(
 ) -> Result<(), Error> {
     let query = Tx::query(
         "-- lock_repositories\n\
-             SELECT r.github_id FROM repositories r \
-             WHERE r.host = $1 AND (r.github_id = $2 OR lower(r.full_name) = lower($3) \
-                 OR r.id IN (SELECT s.repository_id FROM progressive_backfill_state s \
-                     WHERE s.object_uid = $4)) \
-             ORDER BY r.id FOR UPDATE",
+         SELECT r.github_id FROM repositories r \
+         WHERE r.host = $1 AND (r.github_id = $2 OR lower(r.full_name) = lower($3) \
+             OR r.id IN (SELECT s.repository_id FROM progressive_backfill_state s \
+                 WHERE s.object_uid = $4)) \
+         ORDER BY r.id FOR UPDATE",
     )
     .bind(host)
     .bind(repository.github_id)
@@ -97,17 +97,17 @@ async fn refuse_replaced(
 async fn record_name(tx: &mut Tx, id: Uuid, repository: &Repository) -> Result<(), Error> {
     let query = Tx::query(
         "-- end_repository_names\n\
-             UPDATE repository_names SET seen_until = now() \
-             WHERE repository_id = $1 AND full_name <> $2 AND seen_until IS NULL",
+         UPDATE repository_names SET seen_until = now() \
+         WHERE repository_id = $1 AND full_name <> $2 AND seen_until IS NULL",
     )
     .bind(id)
     .bind(repository.name.as_str());
     tx.execute(query).await?;
     let query = Tx::query(
         "-- open_repository_name\n\
-             INSERT INTO repository_names AS n (repository_id, full_name) VALUES ($1, $2) \
-             ON CONFLICT (repository_id, full_name) DO UPDATE SET seen_until = NULL \
-             WHERE n.seen_until IS NOT NULL",
+         INSERT INTO repository_names AS n (repository_id, full_name) VALUES ($1, $2) \
+         ON CONFLICT (repository_id, full_name) DO UPDATE SET seen_until = NULL \
+         WHERE n.seen_until IS NOT NULL",
     )
     .bind(id)
     .bind(repository.name.as_str());

@@ -20,10 +20,10 @@ impl Store {
             tx.fetch_optional(query).await?.ok_or(Error::Fenced)?;
             let query = Tx::query(
                 "-- ask_for_quarantined\n\
-                     UPDATE quarantined_pull_requests q SET attempts = 0 \
-                     FROM progressive_backfill_state s \
-                     WHERE s.id = $1 AND q.repository_id = s.repository_id \
-                       AND q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL",
+                 UPDATE quarantined_pull_requests q SET attempts = 0 \
+                 FROM progressive_backfill_state s \
+                 WHERE s.id = $1 AND q.repository_id = s.repository_id \
+                   AND q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL",
             )
             .bind(state_id);
             tx.execute(query).await?;
@@ -40,10 +40,10 @@ impl Store {
         let mut tx = self.begin().await?;
         let query = Tx::query(
             "-- quarantined_to_retry\n\
-                 SELECT number::bigint AS number, node_id FROM quarantined_pull_requests \
-                 WHERE repository_id = $1 AND attempts = 0 AND node_id IS NOT NULL \
-                   AND quarantined_at IS NOT NULL AND resolved_at IS NULL \
-                 ORDER BY number LIMIT 1000",
+             SELECT number::bigint AS number, node_id FROM quarantined_pull_requests \
+             WHERE repository_id = $1 AND attempts = 0 AND node_id IS NOT NULL \
+               AND quarantined_at IS NOT NULL AND resolved_at IS NULL \
+             ORDER BY number LIMIT 1000",
         )
         .bind(repository_id);
         let rows = tx.fetch_all(query).await?;

@@ -46,9 +46,9 @@ pub(crate) async fn ids(
 ) -> Result<Ids, Error> {
     let query = Tx::query(
         "-- review_ids\n\
-             SELECT n AS number, r.id FROM unnest($2::bigint[]) AS n JOIN LATERAL ( \
-                 SELECT id FROM reviews \
-                 WHERE repository_id = (SELECT $1::uuid) AND github_id = n OFFSET 0) AS r ON true",
+         SELECT n AS number, r.id FROM unnest($2::bigint[]) AS n JOIN LATERAL ( \
+             SELECT id FROM reviews \
+             WHERE repository_id = (SELECT $1::uuid) AND github_id = n OFFSET 0) AS r ON true",
     )
     .bind(repository_id)
     .bind(github_ids);

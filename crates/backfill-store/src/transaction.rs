@@ -40,10 +40,10 @@ impl Tx {
         let milliseconds = |limit: Duration| limit.as_millis().to_string();
         let query = Tx::query(
             "-- begin_transaction\n\
-                 SELECT pg_catalog.set_config('search_path', $1, true), \
-                 pg_catalog.set_config('statement_timeout', $2, true), \
-                 pg_catalog.set_config('lock_timeout', $3, true), \
-                 pg_catalog.set_config('idle_in_transaction_session_timeout', $4, true)",
+             SELECT pg_catalog.set_config('search_path', $1, true), \
+             pg_catalog.set_config('statement_timeout', $2, true), \
+             pg_catalog.set_config('lock_timeout', $3, true), \
+             pg_catalog.set_config('idle_in_transaction_session_timeout', $4, true)",
         )
         .bind(&limits.search_path)
         .bind(milliseconds(limits.statement))

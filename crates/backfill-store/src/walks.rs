@@ -77,8 +77,8 @@ async fn begun_meanwhile(
 ) -> Result<Option<Uuid>, Error> {
     let query = Tx::query(
         "-- lock_state_of_repository\n\
-             SELECT id, walk::bigint AS walk, object_uid, object_namespace, object_name, status \
-             FROM progressive_backfill_state WHERE repository_id = $1 FOR UPDATE",
+         SELECT id, walk::bigint AS walk, object_uid, object_namespace, object_name, status \
+         FROM progressive_backfill_state WHERE repository_id = $1 FOR UPDATE",
     )
     .bind(repository_id);
     let Some(row) = tx.fetch_optional(query).await? else { return Ok(None) };

@@ -1,4 +1,5 @@
-//! Free loopback ports. Must not keep them: who asks binds soon.
+//! Free loopback ports, for programs that are started next and for listeners of this process.
+//! Must not know who uses them.
 
 use std::collections::HashSet;
 use std::net::TcpListener;
