@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering;
 
 use backfill_api::annotations::{REQUESTED_AT, RESTART_REQUESTED_AT, request};
-use backfill_api::conditions::SUCCEEDED;
+use backfill_api::conditions::{READY, SUCCEEDED};
 use backfill_api::{DeletionPolicy, Disposition, Priority, Reason, RepositoryBackfill};
 use backfill_engine::budget::{Place, weight};
 use backfill_engine::fingerprint::fingerprint;
@@ -147,12 +147,16 @@ fn object_seen(
     let succeeded = object.status.as_ref().is_some_and(|status| {
         let restarts = restart_requested_at.is_some()
             && restart_requested_at != status.last_handled_restart_requested_at;
-        !restarts
-            && status.conditions.iter().any(|condition| {
-                condition.type_ == SUCCEEDED
+        let reason = |type_: &str| {
+            let present = status.conditions.iter().find(|condition| {
+                condition.type_ == type_
                     && condition.status == "True"
                     && condition.observed_generation == object.metadata.generation
-            })
+            });
+            present.map(|condition| condition.reason.as_str())
+        };
+        // Succeeded stays while a restart is under way; Ready then gives another reason.
+        !restarts && reason(SUCCEEDED).is_some() && reason(SUCCEEDED) == reason(READY)
     });
     ObjectSeen {
         id: id.clone(),

@@ -9,7 +9,6 @@ use backfill_engine::chunk::{SizeBounds, start_size};
 use backfill_engine::decide::Pause;
 use backfill_engine::fingerprint::{bounds, fingerprint};
 use backfill_engine::interval::Interval;
-use backfill_engine::model::BackfillState;
 use backfill_engine::plan::{PlanFacts, plan};
 use backfill_engine::progress::of_secret;
 use backfill_github::{Client, Resolved};
@@ -95,10 +94,8 @@ async fn begin(
         fingerprint: &fingerprint(&resolved.repository.node_id, &object.spec),
         handled_requested_at: seen.object.requested_at.as_deref(),
         handled_restart_requested_at: seen.object.restart_requested_at.as_deref(),
-        // Who owned it as we looked has finished or is gone, else the look had ended there; who
-        // came in between has not.
-        take_over_from: seen.state.as_ref().ok().and_then(Option::as_ref).and_then(owner_uid),
-        seen_walk: Some(seen.own_state().map_or(0, |state| state.walk)),
+        // Who owned that walk has finished or is gone, else the look had ended there.
+        seen_walk: Some(seen.state.as_ref().ok().and_then(Option::as_ref).map_or(0, |s| s.walk)),
         chunk_size: first_size(object, resolved),
         size_asked: object.spec.chunk.size.map(i64::from),
         metadata: BTreeMap::from([("window".to_owned(), words(object.spec.window.as_ref()))]),
@@ -125,10 +122,6 @@ async fn begin(
 
 fn words(window: Option<&WindowSpec>) -> String {
     serde_json::to_string(&window).unwrap_or_default()
-}
-
-fn owner_uid(state: &BackfillState) -> Option<&str> {
-    state.owner.as_ref().map(|owner| owner.uid.as_str())
 }
 
 /// Rule 3.2's size of the first chunk.

@@ -1,12 +1,14 @@
 //! Two objects for one repository, an object made anew, and a row reset by hand.
 
-use backfill_api::RepositoryBackfill;
+use backfill_api::conditions::conditions;
+use backfill_api::{Reason, RepositoryBackfill, Summary};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::support::objects::{message, status};
 use crate::support::oracle::Oracle;
 use crate::support::rows::{number, text, writers};
-use crate::support::{LIMIT, Setup, Trial, World, plan, secrecy};
+use crate::support::{LIMIT, Setup, Trial, World, has, plan, secrecy};
 
 /// Ten pages, each of which takes a while.
 fn slow() -> Setup {
@@ -17,6 +19,10 @@ fn slow() -> Setup {
 fn spec() -> Value {
     let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});
     json!({"repository": "acme/api", "chunk": chunk})
+}
+
+fn restarted(object: &RepositoryBackfill) -> bool {
+    status(object).last_handled_restart_requested_at.as_deref() == Some("now")
 }
 
 const OWNER: &str = "SELECT object_name FROM progressive_backfill_state";
@@ -72,13 +78,67 @@ async fn a_restart_that_has_to_wait_for_the_owner_is_not_forgotten() {
     assert_eq!(status(&claimed).last_handled_restart_requested_at, None, "nothing has begun");
     trial.standin.set_faults(&plan(json!([]))).await.unwrap();
     trial.succeeded("second").await;
-    let restarted = |object: &RepositoryBackfill| {
-        status(object).last_handled_restart_requested_at.as_deref() == Some("now")
-    };
-    trial.until("first", "its restart", |object| restarted(object)).await;
+    trial.until("first", "its restart", restarted).await;
     trial.succeeded("first").await;
     assert_eq!(text(&trial.rows, OWNER).await, "first");
     assert_eq!(number(&trial.rows, WALKS).await, 3);
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_walk_begun_since_the_look_is_not_taken_over() {
+    let trial = Trial::start(World::of("acme/api", 40)).await;
+    trial.apply("first", spec()).await;
+    trial.succeeded("first").await;
+    let rule = |operation, answer| json!({"match": {"operation": operation}, "answer": answer});
+    // The second sees a finished walk and asks what the repository is; while it waits for the
+    // answer the first begins again.
+    let slow = plan(json!([rule("ResolveRepository", "slow:4")]));
+    trial.standin.set_faults(&slow).await.unwrap();
+    trial.apply("second", spec()).await;
+    trial
+        .within(LIMIT, "the second asks", async || {
+            (trial.asked("ResolveRepository").await == 2).then_some(())
+        })
+        .await;
+    let slow = plan(json!([rule("ListPullRequests", "slow:0.5")]));
+    trial.standin.set_faults(&slow).await.unwrap();
+    trial.annotate("first", "restart-requested-at", "now").await;
+    trial.moves().await;
+    let claimed = trial.stalled("second", "RepositoryClaimed").await;
+    assert!(message(&claimed).contains("first"), "{}", message(&claimed));
+    assert_eq!(text(&trial.rows, OWNER).await, "first");
+    assert_eq!(number(&trial.rows, WALKS).await, 2);
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    trial.until("first", "its restart", |object| restarted(object) && has(object, "Ready")).await;
+    // It is looked at again every minute; a request makes that now.
+    trial.annotate("second", "requested-at", "now").await;
+    let second = trial.succeeded("second").await;
+    let answered = status(&second).last_handled_restart_requested_at;
+    assert_eq!(answered, None, "the first was asked, not the second");
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_restart_cut_short_whose_row_has_passed_on_is_made_up_for() {
+    let mut trial = Trial::start(World::of("acme/api", 40)).await;
+    trial.apply("first", spec()).await;
+    trial.succeeded("first").await;
+    trial.apply("second", spec()).await;
+    trial.succeeded("second").await;
+    trial.operator.kill_9();
+    // What an operator leaves that dies between the end of a restarted walk and its last status.
+    let mut cut = status(&trial.get("first").await);
+    let walking = Summary::new(Reason::Walking, "fetches pull requests, newest first");
+    let then = cut.completion_time.as_ref().unwrap().0;
+    cut.conditions = conditions(&walking, &cut.conditions, 1, then);
+    let patch = Patch::Merge(json!({"status": cut}));
+    trial.objects().patch_status("first", &PatchParams::default(), &patch).await.unwrap();
+    trial.restart("one").await;
+    trial.succeeded("first").await;
+    assert_eq!(text(&trial.rows, OWNER).await, "first");
+    assert_eq!(number(&trial.rows, WALKS).await, 3);
+    trial.succeeded("second").await;
     trial.finish().await;
 }
 

@@ -123,9 +123,11 @@ impl Trial {
             .await
     }
 
-    /// Waits until a walk has stored something. The status tells it up to five seconds later.
+    /// Waits until a walk under way has stored something. The status tells it up to five seconds
+    /// later.
     pub async fn moves(&self) {
-        let moved = "SELECT count(*) FROM progressive_backfill_state WHERE processed_prs > 0";
+        let moved = "SELECT count(*) FROM progressive_backfill_state \
+                     WHERE processed_prs > 0 AND status <> 'completed'";
         self.within(LIMIT, "a walk moves", async || {
             (number(&self.rows, moved).await > 0).then_some(())
         })
