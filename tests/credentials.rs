@@ -40,6 +40,7 @@ async fn a_secret_that_cannot_be_used_says_what_it_needs() {
     trial.stalled("nameless", "CredentialsRequired").await;
     let missing = trial.stalled("missing", "CredentialsNotFound").await;
     assert!(message(&missing).contains("secret not-there"), "{}", message(&missing));
+    assert_eq!(status(&missing).stage, Some(backfill_api::Stage::Resolve));
     let unlabelled = trial.stalled("unlabelled", "CredentialsNotLabelled").await;
     let label = "backfill.contributor.info/credentials: \"true\"";
     assert!(message(&unlabelled).contains(label), "{}", message(&unlabelled));

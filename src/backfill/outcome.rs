@@ -26,8 +26,6 @@ pub enum Outcome {
 pub struct Shown {
     pub summary: Summary,
     pub state: Option<BackfillState>,
-    /// The stage, where no row tells it.
-    pub stage: Option<Stage>,
     /// When to look again.
     pub next: Option<Timestamp>,
     /// `next` is a wait that people should see, not the next stretch of work.
@@ -46,15 +44,7 @@ impl Outcome {
 impl Shown {
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         let summary = Summary::new(reason, message);
-        Self {
-            summary,
-            state: None,
-            stage: None,
-            next: None,
-            waits: false,
-            counted: None,
-            plan: None,
-        }
+        Self { summary, state: None, next: None, waits: false, counted: None, plan: None }
     }
 
     /// What is said of an object that is at work in its stage.

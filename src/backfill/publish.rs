@@ -158,7 +158,7 @@ fn projected(
         summary: shown.summary.clone(),
         previous,
         state: shown.state.as_ref(),
-        stage: shown.stage,
+        store_unread: observed.is_none_or(|observed| observed.seen.state.is_err()),
         limits,
         floor: observed.map_or(0, |observed| observed.floor),
         // Whoever is queued asks again and again until it is its turn, which nobody can foretell.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use backfill_api::{PacingMode, PlanStatus, Reason, RepositoryBackfill, Stage, WindowSpec};
+use backfill_api::{PacingMode, PlanStatus, Reason, RepositoryBackfill, WindowSpec};
 use backfill_engine::chunk::{SizeBounds, start_size};
 use backfill_engine::decide::Pause;
 use backfill_engine::fingerprint::{bounds, fingerprint};
@@ -113,7 +113,7 @@ async fn begin(
                 "walk started"
             );
             let mut shown = Shown::working(state).at(seen.now);
-            (shown.plan, shown.stage) = (Some(price), Some(Stage::Walk));
+            shown.plan = Some(price);
             shown.outcome()
         }
         Err(error) => fail(ctx, object, observed, faults::of_store(&error), false).await,

@@ -3,7 +3,7 @@
 //! Pure. It must not know how a status is written, nor read anything back from one except what
 //! the database cannot tell at the moment.
 
-use backfill_api::conditions::conditions;
+use backfill_api::conditions::{State, conditions};
 use backfill_api::{
     LastError, PlanStatus, RateLimitStatus, RepositoryBackfillSpec, RepositoryBackfillStatus,
     Stage, Summary,
@@ -32,8 +32,8 @@ pub struct Facts<'a> {
     pub previous: &'a RepositoryBackfillStatus,
     /// The state row, where it belongs to this object.
     pub state: Option<&'a BackfillState>,
-    /// The stage, where there is no row to tell it.
-    pub stage: Option<Stage>,
+    /// The store could not be read: whether there is a row, and in which stage, is not known.
+    pub store_unread: bool,
     /// The credential's budget.
     pub limits: Option<RateLimit>,
     /// Points of it that are never spent.
@@ -57,7 +57,7 @@ pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
     let mut status = RepositoryBackfillStatus {
         conditions: conditions(&summary, &facts.previous.conditions, facts.generation, facts.now),
         observed_generation: Some(facts.generation),
-        stage: facts.stage,
+        stage: stage_without_row(&facts),
         rate_limit: facts.limits.map(rate_limit).or_else(|| facts.previous.rate_limit.clone()),
         next_attempt_time: facts.next_attempt.map(Time),
         plan: facts.plan.clone().or_else(|| facts.previous.plan.clone()),
@@ -77,6 +77,15 @@ pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
     let before = facts.previous.last_handled_restart_requested_at.clone();
     status.last_handled_restart_requested_at = handled.or(counted).or(before);
     status
+}
+
+/// The stage where no row tells it: the one before, while the store cannot be read, else Resolve.
+fn stage_without_row(facts: &Facts<'_>) -> Option<Stage> {
+    match facts.summary.state {
+        State::Complete | State::Planned | State::Suspended => None,
+        _ if facts.store_unread => facts.previous.stage,
+        State::Running | State::Started | State::Retrying | State::Stalled => Some(Stage::Resolve),
+    }
 }
 
 fn rate_limit(limits: RateLimit) -> RateLimitStatus {
@@ -154,4 +163,68 @@ fn expected(state: &BackfillState) -> Option<i64> {
     }
     let total = state.total_pull_requests;
     Some(bounds.max_pull_requests.map_or(total, |most| most.min(total)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use backfill_api::Reason;
+
+    use super::*;
+
+    /// What is shown of an object without a row, for this reason.
+    fn without_row(
+        reason: Reason,
+        store_unread: bool,
+        previous: &RepositoryBackfillStatus,
+    ) -> RepositoryBackfillStatus {
+        let spec = serde_json::from_str(r#"{"repository": "octo/widgets"}"#).unwrap();
+        project(Facts {
+            spec: &spec,
+            generation: 1,
+            now: Timestamp::UNIX_EPOCH,
+            summary: Summary::new(reason, "said"),
+            previous,
+            state: None,
+            store_unread,
+            limits: None,
+            floor: 0,
+            next_attempt: None,
+            counted: None,
+            plan: None,
+            requested_at: None,
+            restart_requested_at: None,
+        })
+    }
+
+    #[test]
+    fn until_a_walk_has_begun_the_stage_is_resolve() {
+        let before = RepositoryBackfillStatus::default();
+        for reason in [
+            Reason::RateLimited,
+            Reason::GitHubUnavailable,
+            Reason::CredentialsNotFound,
+            Reason::RepositoryClaimed,
+        ] {
+            assert_eq!(without_row(reason, false, &before).stage, Some(Stage::Resolve), "{reason}");
+        }
+        for reason in [Reason::Suspended, Reason::Planned, Reason::RepositoryEmpty] {
+            assert_eq!(without_row(reason, false, &before).stage, None, "{reason}");
+        }
+    }
+
+    #[test]
+    fn while_the_store_cannot_be_read_the_last_words_stay() {
+        let before = RepositoryBackfillStatus {
+            stage: Some(Stage::Verify),
+            processed_pull_requests: Some(7),
+            progress: Some("7/7 (100%)".to_owned()),
+            ..RepositoryBackfillStatus::default()
+        };
+        let shown = without_row(Reason::StoreUnavailable, true, &before);
+        assert_eq!(shown.stage, Some(Stage::Verify));
+        assert_eq!((shown.processed_pull_requests, shown.progress), (Some(7), before.progress));
+        let new = RepositoryBackfillStatus::default();
+        assert_eq!(without_row(Reason::StoreUnavailable, true, &new).stage, None);
+    }
 }
