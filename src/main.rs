@@ -7,6 +7,7 @@ mod faults;
 mod metrics;
 mod rounds;
 mod run_chunks;
+mod settled;
 mod telemetry;
 mod wait;
 mod web;

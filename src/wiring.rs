@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{DatabaseArgs, OperatorArgs, RecoverArgs};
 use crate::backfill::{self, Context, Memory, Permits, Settings};
 use crate::metrics::Metrics;
+use crate::settled::settled;
 use crate::web::{self, Health};
 use crate::{rounds, telemetry};
 
@@ -154,7 +155,7 @@ async fn watch(
     let interesting =
         predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
     let metrics = ctx.metrics.clone();
-    let stream = watcher(api, watcher::Config::default())
+    let events = watcher(api, watcher::Config::default())
         .inspect_err(move |error| {
             tracing::warn!(%error, "the watch has failed and is opened again");
             metrics.count("backfill_watch_errors_total", &[], 1);
@@ -168,9 +169,8 @@ async fn watch(
                 health.set_ready();
                 tracing::info!("objects listed");
             }
-        })
-        .applied_objects()
-        .predicate_filter(interesting, PredicateConfig::default());
+        });
+    let stream = settled(events).predicate_filter(interesting, PredicateConfig::default());
     let stopping = ctx.stopping.clone();
     Controller::for_stream(stream, objects)
         .with_config(Config::default().concurrency(concurrency))

@@ -127,6 +127,22 @@ async fn a_token_refused_under_way_is_replaced_and_the_walk_goes_on_where_it_was
 }
 
 #[tokio::test]
+async fn what_is_proved_outlasts_an_edit_that_cannot_be_followed() {
+    let trial = Trial::start(World::of("acme/api", 8)).await;
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    trial.succeeded("api").await;
+    let refused = json!([{"match": {"credential": trial.token}, "answer": "401"}]);
+    trial.standin.set_faults(&plan(refused)).await.unwrap();
+    trial.edit("api", json!({"spec": {"maxPullRequests": 3}})).await;
+    trial.stalled("api", "CredentialsInvalid").await;
+    let requests = trial.counts().await["requests"].clone();
+    trial.edit("api", json!({"spec": {"maxPullRequests": null}})).await;
+    trial.succeeded("api").await;
+    assert_eq!(trial.counts().await["requests"], requests, "nothing is left to ask");
+    trial.finish().await;
+}
+
+#[tokio::test]
 async fn an_edit_that_mends_is_not_answered_with_the_old_fault() {
     let trial = Trial::start(World::of("acme/api", 8)).await;
     let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});

@@ -4,6 +4,7 @@
 
 use backfill_api::{Reason, RepositoryBackfill};
 use backfill_engine::decide::{Pause, Step};
+use backfill_engine::fingerprint::bounds;
 use backfill_engine::model::{BackfillState, StateStatus};
 use backfill_engine::retry;
 use backfill_engine::seen::Fault;
@@ -38,7 +39,7 @@ pub async fn act(
         Step::Forgive => forgive(ctx, object, observed).await,
         Step::Resolve => resolve::resolve(ctx, object, observed).await,
         Step::RunChunks | Step::Verify => Box::pin(run(ctx, object, observed)).await,
-        Step::Complete => complete(observed.seen.own_walk().cloned()),
+        Step::Complete => complete(ctx, object, observed),
     }
 }
 
@@ -48,8 +49,11 @@ async fn suspend(ctx: &Context, observed: &Observed) -> Outcome {
         Ok(state) => state,
         Err(elsewhere) => return elsewhere,
     };
+    // A row that could not be read could not be told either.
+    let again = if observed.seen.state.is_err() { retry::STALLED_LOOK } else { retry::REST_LOOK };
     Shown::new(Reason::Suspended, "suspended; set spec.suspend to false to go on")
         .state(state)
+        .at((ctx.clock)() + again)
         .outcome()
 }
 
@@ -76,7 +80,13 @@ pub async fn wait(
     pause: Pause,
 ) -> Outcome {
     match pause {
-        Pause::Unchanged => Outcome::Silent(Some(until)),
+        Pause::Unchanged => {
+            if let Err(fault) = &observed.seen.state {
+                // Nothing is shown of it, but the looks become rarer as after any other.
+                remember(ctx, object, observed, fault, until);
+            }
+            Outcome::Silent(Some(until))
+        }
         // A short pause inside a walk is no news: people still see it walk.
         Pause::Turn { reason: Reason::Paced, .. }
             if until.duration_since((ctx.clock)()) < LONG_PAUSE
@@ -211,20 +221,39 @@ async fn after_run(
     }
 }
 
-fn complete(state: Option<BackfillState>) -> Outcome {
-    let Some(state) = state else { return Outcome::Again };
-    let stored = state.stored_pull_requests;
-    let (reason, message) = if state.quarantined_pull_requests > 0 {
-        let set_aside = state.quarantined_pull_requests;
-        (
-            Reason::VerifiedWithQuarantine,
-            format!("{stored} stored, {set_aside} set aside because GitHub cannot deliver them"),
+/// Shows what is proved. It is looked at again now and then: the database may have been set back.
+fn complete(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
+    ctx.memory.forget_trouble(&observed.seen.object.id.uid);
+    let state = observed.seen.own_walk().cloned();
+    let (reason, message) = if let Some(state) = &state {
+        proved(
+            state.stored_pull_requests,
+            state.quarantined_pull_requests,
+            state.processed_pull_requests,
+            state.bounds.is_whole_history(),
         )
-    } else if state.bounds.is_whole_history() {
+    } else {
+        // The row has passed to another object: what its last words counted still holds.
+        let status = object.status.clone().unwrap_or_default();
+        proved(
+            status.stored_pull_requests.unwrap_or(0),
+            status.quarantined_pull_requests.unwrap_or(0),
+            status.processed_pull_requests.unwrap_or(0),
+            bounds(&object.spec, observed.seen.now).is_whole_history(),
+        )
+    };
+    Shown::new(reason, message).state(state).at((ctx.clock)() + retry::REST_LOOK).outcome()
+}
+
+/// What is said of a proved walk.
+fn proved(stored: i64, set_aside: i64, inside: i64, whole: bool) -> (Reason, String) {
+    if set_aside > 0 {
+        let message =
+            format!("{stored} stored, {set_aside} set aside because GitHub cannot deliver them");
+        (Reason::VerifiedWithQuarantine, message)
+    } else if whole {
         (Reason::Verified, format!("{stored} stored, as many as GitHub counts"))
     } else {
-        let inside = state.processed_pull_requests;
         (Reason::WindowVerified, format!("all {inside} inside the window are stored"))
-    };
-    Shown::new(reason, message).state(Some(state)).outcome()
+    }
 }

@@ -33,6 +33,11 @@ pub async fn set_finalizer(ctx: &Context, object: &RepositoryBackfill, wanted: b
 /// Removes the rows that the object brought in, then lets it go.
 pub async fn finalize(ctx: &Context, object: &RepositoryBackfill) -> Outcome {
     let uid = object.uid().unwrap_or_default();
+    if let Some(other) = other_of_repository(ctx, object) {
+        let note = format!("the rows stay: {other} captures this repository too");
+        events::warn(ctx, object, Reason::RepositoryClaimed, &note).await;
+        return let_go(ctx, object).await;
+    }
     loop {
         let removed = ctx.store.delete_rows(&uid, BATCH).await;
         let now = (ctx.clock)();
@@ -51,6 +56,22 @@ pub async fn finalize(ctx: &Context, object: &RepositoryBackfill) -> Outcome {
             }
         }
     }
+    let_go(ctx, object).await
+}
+
+/// Another object that stands on the same rows, whichever of them a row names as its owner.
+fn other_of_repository(ctx: &Context, object: &RepositoryBackfill) -> Option<String> {
+    let others = ctx.objects.state();
+    let other = others.iter().find(|other| {
+        other.metadata.uid != object.metadata.uid
+            && other.metadata.deletion_timestamp.is_none()
+            && !other.spec.dry_run
+            && other.spec.repository.eq_ignore_ascii_case(&object.spec.repository)
+    })?;
+    Some(format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
+}
+
+async fn let_go(ctx: &Context, object: &RepositoryBackfill) -> Outcome {
     let failed = patch(ctx, object, false).await.is_err();
     Outcome::Silent(failed.then(|| (ctx.clock)() + LOOK))
 }

@@ -8,7 +8,7 @@ use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
 
 use super::Context;
-use super::publish::WRITE_TIMEOUT;
+use super::write::WRITE_TIMEOUT;
 
 /// An event and a log line for a transition of Ready's reason.
 pub async fn announce(

@@ -29,9 +29,11 @@ pub async fn fail(
     let uid = &observed.seen.object.id.uid;
     // A dry run leaves the row of an earlier walk as it is.
     let state = observed.seen.own_state().filter(|_| !object.spec.dry_run).cloned();
+    // What is proved stays so until another walk begins.
+    let row = state.as_ref().filter(|state| state.status != StateStatus::Completed);
     let wish = Observed::wish(object);
     let before = ctx.memory.trouble(uid, &wish).map_or(0, |trouble| trouble.attempts);
-    let attempts = state.as_ref().map_or(before, |state| state.failed_attempts.max(before));
+    let attempts = row.map_or(before, |state| state.failed_attempts.max(before));
     let until =
         retry::next_look(fault.disposition, attempts + 1, fault.not_before, (ctx.random)(), now);
     ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
@@ -44,7 +46,7 @@ pub async fn fail(
         next_look = %until,
         "failed"
     );
-    let recorded = match &state {
+    let recorded = match row {
         Some(state) => {
             let failure = failure(&fault, counts, until);
             match ctx.store.record_failure(state.id, uid, &failure).await {

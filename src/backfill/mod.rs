@@ -16,6 +16,7 @@ mod permits;
 mod publish;
 mod resolve;
 mod watched;
+mod write;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

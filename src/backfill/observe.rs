@@ -5,14 +5,17 @@
 use std::sync::atomic::Ordering;
 
 use backfill_api::annotations::{REQUESTED_AT, RESTART_REQUESTED_AT, request};
-use backfill_api::conditions::{READY, SUCCEEDED};
-use backfill_api::{DeletionPolicy, Disposition, Priority, Reason, RepositoryBackfill};
+use backfill_api::conditions::SUCCEEDED;
+use backfill_api::{
+    DeletionPolicy, Disposition, Priority, Reason, RepositoryBackfill, RepositoryBackfillStatus,
+};
 use backfill_engine::budget::{Place, weight};
 use backfill_engine::fingerprint::fingerprint;
 use backfill_engine::model::{BackfillState, ObjectRef, StateStatus};
 use backfill_engine::retry::next_look;
 use backfill_engine::seen::{Fault, ObjectSeen, Seen};
 use backfill_github::Client;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Api, ResourceExt};
 
 use super::permits::Permit;
@@ -77,7 +80,7 @@ pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
     };
     let seen = Seen {
         now,
-        claimed_by: claimed_by(ctx, &id, known).await,
+        claimed_by: claimed_by(ctx, &id, &spec.repository, known).await,
         paced_until: known.and_then(|state| run_chunks::paced_until(spec, state, now)),
         object: object_seen(ctx, object, &id, known),
         credentials: token.map(|_| ()),
@@ -144,19 +147,11 @@ fn object_seen(
     let deletes_rows = spec.deletion_policy == DeletionPolicy::Delete;
     let refused = deletes_rows && !ctx.settings.allow_row_deletion;
     let restart_requested_at = requested(object, RESTART_REQUESTED_AT);
+    let fingerprint = state.map(|state| fingerprint(&state.repository_node_id, spec));
     let succeeded = object.status.as_ref().is_some_and(|status| {
         let restarts = restart_requested_at.is_some()
             && restart_requested_at != status.last_handled_restart_requested_at;
-        let reason = |type_: &str| {
-            let present = status.conditions.iter().find(|condition| {
-                condition.type_ == type_
-                    && condition.status == "True"
-                    && condition.observed_generation == object.metadata.generation
-            });
-            present.map(|condition| condition.reason.as_str())
-        };
-        // Succeeded stays while a restart is under way; Ready then gives another reason.
-        !restarts && reason(SUCCEEDED).is_some() && reason(SUCCEEDED) == reason(READY)
+        !restarts && has_succeeded(status, fingerprint.as_deref(), object.metadata.generation)
     });
     ObjectSeen {
         id: id.clone(),
@@ -166,7 +161,7 @@ fn object_seen(
         suspended: spec.suspend,
         dry_run: spec.dry_run,
         refusal: refused.then(row_deletion_refused),
-        fingerprint: state.map(|state| fingerprint(&state.repository_node_id, spec)),
+        fingerprint,
         requested_at: requested(object, REQUESTED_AT),
         restart_requested_at,
         secret: spec.secret().map(str::to_owned),
@@ -176,6 +171,25 @@ fn object_seen(
             .is_some_and(|status| status.observed_generation != object.metadata.generation),
         max_consecutive_errors: i64::from(spec.failure_policy.max_consecutive_errors),
         succeeded,
+    }
+}
+
+/// Whether what the spec asks for was proved: where its fingerprint can be known, by that of the
+/// proved walk, which edits of anything else leave as it is; else by the words on this generation.
+fn has_succeeded(
+    status: &RepositoryBackfillStatus,
+    fingerprint: Option<&str>,
+    generation: Option<i64>,
+) -> bool {
+    let reached = |condition: &Condition| {
+        condition.type_ == SUCCEEDED
+            && condition.status == "True"
+            && condition.observed_generation == generation
+    };
+    match fingerprint {
+        Some(wanted) => status.walk_fingerprint.as_deref() == Some(wanted),
+        // A restart that is under way has a stage.
+        None => status.stage.is_none() && status.conditions.iter().any(reached),
     }
 }
 
@@ -220,13 +234,18 @@ fn place(
     (governor.place(&id.uid, weight(priority), floor, cost), too_small)
 }
 
-/// The other object that owns the row, has not finished and still exists.
+/// The other object that owns the row, has not finished and still exists. A row found by a former
+/// name may be that of another repository, which only GitHub can tell.
 async fn claimed_by(
     ctx: &Context,
     id: &ObjectRef,
+    repository: &str,
     state: Option<&BackfillState>,
 ) -> Option<ObjectRef> {
-    let state = state.filter(|state| state.status != StateStatus::Completed)?;
+    let state = state.filter(|state| {
+        state.status != StateStatus::Completed
+            && state.repository_name.as_str().eq_ignore_ascii_case(repository)
+    })?;
     let owner = state.owner.as_ref().filter(|owner| owner.uid != id.uid)?;
     still_exists(ctx, owner).await.then(|| owner.clone())
 }

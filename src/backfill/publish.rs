@@ -1,7 +1,6 @@
-//! Writes what a look came to: one status patch, events on transitions, metrics, the next look.
+//! Shows what a look came to: the status that tells it, metrics, the next look.
 //!
-//! The patch tests `metadata.uid` first, because server-side apply would land on a recreated
-//! object. It must not know why an outcome is what it is.
+//! It must not know why an outcome is what it is.
 
 use std::time::Duration;
 
@@ -11,26 +10,20 @@ use backfill_engine::model::BackfillState;
 use backfill_engine::seen::Fault;
 use backfill_engine::status::{Facts, project};
 use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
+use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use kube::{Api, ResourceExt};
-use serde_json::json;
 
 use super::Context;
-use super::events::announce;
 use super::memory::Written;
 use super::observe::Observed;
 use super::outcome::{Outcome, Shown};
+use super::write::{NotTaken, stored, write};
 use crate::metrics::{Metrics, ObjectFigures};
 
 /// Between two transitions a status is written at most this often.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
-/// A write that the API server did not take is tried again after this.
-const WRITE_AGAIN: Duration = Duration::from_secs(5);
 /// Progress that the API server did not take is shown again after this.
 const UNTAKEN_PROGRESS: Duration = Duration::from_mins(1);
-/// How long one write may take: the client itself has no limit and retries for minutes.
-pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Shows `outcome` and says when to look again.
 pub async fn publish(
@@ -54,12 +47,15 @@ pub async fn publish(
     // Hundreds may be queued or wait a moment, and what others use up of the points is no news.
     let is_short = shown.next.is_some_and(|next| until(ctx, next) < WRITE_EVERY);
     let can_wait = is_queued(&shown) || (is_short && is_recent(last.as_ref()));
-    let written =
-        (can_wait && !is_news(last.as_ref(), &status)) || write(ctx, object, status).await;
+    let written = if can_wait && !is_news(last.as_ref(), &status) {
+        Ok(())
+    } else {
+        write(ctx, object, status).await
+    };
     match (shown.next, written) {
-        (_, false) => Action::requeue(WRITE_AGAIN),
-        (Some(next), true) => Action::requeue(until(ctx, next)),
-        (None, true) => Action::await_change(),
+        (_, Err(NotTaken { again })) => Action::requeue(again),
+        (Some(next), Ok(())) => Action::requeue(until(ctx, next)),
+        (None, Ok(())) => Action::await_change(),
     }
 }
 
@@ -80,7 +76,7 @@ pub async fn progress(
     let last = ctx.memory.written(&uid);
     let is_due = !is_recent(last.as_ref()) || is_news(last.as_ref(), &status);
     if is_due {
-        write(ctx, object, status).await;
+        let _ = write(ctx, object, status).await;
     }
     is_due
 }
@@ -98,7 +94,7 @@ pub async fn fault_alone(ctx: &Context, object: &RepositoryBackfill, fault: &Fau
     let mut shown = Shown::new(fault.reason, fault.message.clone());
     shown.summary.state = fault.disposition.state();
     let status = status_of(ctx, object, None, &shown).await;
-    write(ctx, object, status).await;
+    let _ = write(ctx, object, status).await;
 }
 
 fn until(ctx: &Context, next: Timestamp) -> Duration {
@@ -120,25 +116,13 @@ async fn status_of(
     let mut status = projected(ctx, object, observed, shown, previous);
     if ours.is_none()
         && status != watched
-        && let Some(theirs) = stored_status(ctx, object).await
+        && let Some(theirs) = stored(ctx, object).await.and_then(|stored| stored.status)
     {
         status = projected(ctx, object, observed, shown, &theirs);
         ctx.memory.note_seen(&uid, theirs);
     }
     show_object(&ctx.metrics, object, shown, &status);
     status
-}
-
-/// The status as the API server has it now; `None` where there is none or it cannot be read.
-async fn stored_status(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-) -> Option<RepositoryBackfillStatus> {
-    let api: Api<RepositoryBackfill> =
-        Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
-    let name = object.name_any();
-    let found = tokio::time::timeout(WRITE_TIMEOUT, api.get_opt(&name)).await.ok()?.ok()??;
-    found.status.filter(|_| found.metadata.uid == object.metadata.uid)
 }
 
 fn projected(
@@ -158,6 +142,9 @@ fn projected(
         summary: shown.summary.clone(),
         previous,
         state: shown.state.as_ref(),
+        has_moved: observed.zip(shown.state.as_ref()).is_some_and(|(observed, state)| {
+            state.chunks_completed > 0 && observed.seen.covers(state)
+        }),
         store_unread: observed.is_none_or(|observed| observed.seen.state.is_err()),
         limits,
         floor: observed.map_or(0, |observed| observed.floor),
@@ -175,79 +162,9 @@ fn is_queued(shown: &Shown) -> bool {
     shown.summary.reason == Reason::Queued
 }
 
-/// Writes a status that differs from the last one written; true unless it has to be tried again.
-async fn write(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    status: RepositoryBackfillStatus,
-) -> bool {
-    let uid = object.uid().unwrap_or_default();
-    let last = ctx.memory.written(&uid).map(|written| written.status);
-    let last = last.or_else(|| object.status.clone());
-    if last.as_ref() == Some(&status) {
-        return true;
-    }
-    debug_assert_eq!(
-        backfill_api::conditions::violations(&status, object.metadata.generation.unwrap_or(0)),
-        Vec::<String>::new()
-    );
-    let transition = last.as_ref().is_none_or(|last| is_transition(last, &status));
-    let result = tokio::time::timeout(WRITE_TIMEOUT, patch(ctx, object, &status)).await;
-    match result {
-        Ok(Ok(())) => {
-            ctx.metrics.count("backfill_status_writes_total", &["written"], 1);
-            if transition {
-                announce(ctx, object, last.as_ref(), &status).await;
-            }
-            ctx.memory.note_written(&uid, status);
-            true
-        }
-        Ok(Err(kube::Error::Api(answer))) if answer.is_not_found() || answer.is_invalid() => {
-            // Gone, or another object of the same name: nobody is left to tell.
-            tracing::debug!(answer = %answer, "status not taken");
-            ctx.metrics.count("backfill_status_writes_total", &["refused"], 1);
-            true
-        }
-        Ok(Err(error)) => failed(ctx, object, &error.to_string()),
-        Err(_) => failed(ctx, object, "no answer in time"),
-    }
-}
-
-/// Whether it was written is not known.
-fn failed(ctx: &Context, object: &RepositoryBackfill, error: &str) -> bool {
-    ctx.memory.forget_written(&object.uid().unwrap_or_default());
-    ctx.metrics.count("backfill_status_writes_total", &["failed"], 1);
-    tracing::warn!(
-        namespace = object.namespace().unwrap_or_default(),
-        name = object.name_any(),
-        error,
-        "status not written, will be tried again"
-    );
-    false
-}
-
-async fn patch(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    status: &RepositoryBackfillStatus,
-) -> kube::Result<()> {
-    let api: Api<RepositoryBackfill> =
-        Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
-    let operations = json!([
-        {"op": "test", "path": "/metadata/uid", "value": object.metadata.uid},
-        {"op": "add", "path": "/status", "value": status},
-    ]);
-    let operations = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
-    let params = PatchParams {
-        field_manager: Some(backfill_api::FIELD_MANAGER.into()),
-        ..PatchParams::default()
-    };
-    api.patch_status(&object.name_any(), &params, &Patch::<()>::Json(operations)).await.map(|_| ())
-}
-
 /// Whether people would call it news: another state, reason, stage or generation, or a request
 /// that is answered.
-fn is_transition(last: &RepositoryBackfillStatus, next: &RepositoryBackfillStatus) -> bool {
+pub fn is_transition(last: &RepositoryBackfillStatus, next: &RepositoryBackfillStatus) -> bool {
     let told = |status: &RepositoryBackfillStatus| {
         let conditions: Vec<_> = status
             .conditions

@@ -9,6 +9,7 @@ use backfill_engine::chunk::{SizeBounds, start_size};
 use backfill_engine::decide::Pause;
 use backfill_engine::fingerprint::{bounds, fingerprint};
 use backfill_engine::interval::Interval;
+use backfill_engine::model::BackfillState;
 use backfill_engine::plan::{PlanFacts, plan};
 use backfill_engine::progress::of_secret;
 use backfill_github::{Client, Resolved};
@@ -17,7 +18,7 @@ use backfill_store::BeginWalk;
 use super::act::wait;
 use super::failing::fail;
 use super::limits::keep_limits;
-use super::observe::Observed;
+use super::observe::{Observed, still_exists};
 use super::outcome::{Outcome, Shown};
 use super::{Context, HOST};
 use crate::faults;
@@ -94,13 +95,13 @@ async fn begin(
         fingerprint: &fingerprint(&resolved.repository.node_id, &object.spec),
         handled_requested_at: seen.object.requested_at.as_deref(),
         handled_restart_requested_at: seen.object.restart_requested_at.as_deref(),
-        // Who owned that walk has finished or is gone, else the look had ended there.
-        seen_walk: Some(seen.state.as_ref().ok().and_then(Option::as_ref).map_or(0, |s| s.walk)),
+        take_over_from: None,
+        seen_walk: Some(seen.own_state().map_or(0, |state| state.walk)),
         chunk_size: first_size(object, resolved),
         size_asked: object.spec.chunk.size.map(i64::from),
         metadata: BTreeMap::from([("window".to_owned(), words(object.spec.window.as_ref()))]),
     };
-    match ctx.store.begin_walk(&walk).await {
+    match begin_or_take_over(ctx, &walk).await {
         // A walk begun here has no holder yet: another instance was quicker.
         Ok(state) if state.lease_holder.is_some() => Outcome::Again,
         Ok(state) => {
@@ -117,6 +118,21 @@ async fn begin(
             shown.outcome()
         }
         Err(error) => fail(ctx, object, observed, faults::of_store(&error), false).await,
+    }
+}
+
+/// Begins a walk, also over a row whose owner has not finished it but is gone. Only the row that
+/// GitHub's id leads to tells who that is: the repository may have another name than it had then.
+async fn begin_or_take_over(
+    ctx: &Context,
+    walk: &BeginWalk<'_>,
+) -> Result<BackfillState, backfill_store::Error> {
+    match ctx.store.begin_walk(walk).await {
+        Err(backfill_store::Error::Claimed { owner }) if !still_exists(ctx, &owner).await => {
+            let take_over_from = Some(owner.uid.as_str());
+            ctx.store.begin_walk(&BeginWalk { take_over_from, ..walk.clone() }).await
+        }
+        begun => begun,
     }
 }
 
@@ -150,9 +166,5 @@ fn price(
             .then(|| Interval::of(&spec.pacing, spec.priority)),
     };
     let plan = plan(&facts, observed.seen.now);
-    PlanStatus {
-        requests: Some(plan.requests),
-        points: Some(plan.points),
-        duration_seconds: Some(plan.duration.as_secs()),
-    }
+    PlanStatus::new(plan.requests, plan.points, plan.duration.as_secs())
 }

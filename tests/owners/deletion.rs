@@ -65,6 +65,31 @@ async fn what_was_edited_to_retain_stays_though_the_finalizer_is_still_on() {
 }
 
 #[tokio::test]
+async fn rows_that_another_object_stands_on_stay() {
+    let setup = Setup::from(World::of("acme/api", 8)).args(&["--allow-row-deletion"]);
+    let trial = Trial::start(setup).await;
+    let spec = json!({"repository": "acme/api", "deletionPolicy": "Delete"});
+    trial.apply("first", spec).await;
+    trial.succeeded("first").await;
+    trial.apply("second", json!({"repository": "acme/api"})).await;
+    trial.succeeded("second").await;
+    // The row is the first's again, and the second has what it asked for.
+    trial.annotate("first", "restart-requested-at", "now").await;
+    let walks = "SELECT walk FROM progressive_backfill_state WHERE status = 'completed'";
+    trial
+        .within(LIMIT, "it has walked again", async || {
+            let walk = sqlx::query_scalar::<_, i32>(walks).fetch_optional(&trial.rows).await;
+            (walk.unwrap() == Some(3)).then_some(())
+        })
+        .await;
+    trial.delete("first").await;
+    Oracle::of("acme/api").check(&trial).await;
+    let events = trial.events("first").await;
+    assert!(events.iter().any(|(reason, _)| reason == "RepositoryClaimed"), "{events:?}");
+    trial.finish().await;
+}
+
+#[tokio::test]
 async fn delete_takes_the_rows_of_its_own_repository_and_no_account() {
     let world = World::of("acme/going", 30).and(&World::of("acme/staying", 8));
     let trial = Trial::start(Setup::from(world).args(&["--allow-row-deletion"])).await;

@@ -14,14 +14,18 @@ async fn rename(trial: &Trial, from: &str, to: &str) {
 
 const NAMES: &str = "SELECT string_agg(full_name, ' ' ORDER BY full_name) FROM repositories";
 
+/// A world of pull requests that do not name their repository a second time.
+fn forkless(count: i64) -> World {
+    (1..=count).fold(World::empty("acme/api"), |world, number| {
+        world.pull(number, json!({"headRepository": null}))
+    })
+}
+
 #[tokio::test]
 async fn renamed_under_way_it_is_walked_to_its_end() {
     let list = json!({"operation": "ListPullRequests"});
     let slow = json!([{"match": list, "answer": "slow:0.4"}]);
-    let world = (1..=40).fold(World::empty("acme/api"), |world, number| {
-        world.pull(number, json!({"headRepository": null}))
-    });
-    let trial = Trial::start(Setup::from(world).faults(slow)).await;
+    let trial = Trial::start(Setup::from(forkless(40)).faults(slow)).await;
     let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});
     trial.apply("api", json!({"repository": "acme/api", "chunk": chunk})).await;
     trial.moves().await;
@@ -63,5 +67,55 @@ async fn another_repository_under_a_freed_name_is_not_mixed_in() {
     let replaced = trial.stalled("api", "RepositoryReplaced").await;
     assert!(message(&replaced).contains("acme/api"), "{}", message(&replaced));
     assert_eq!(number(&trial.rows, "SELECT count(*) FROM pull_requests").await, 6);
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_gone_object_left_is_taken_over_under_the_new_name() {
+    let list = json!({"operation": "ListPullRequests"});
+    let slow = json!([{"match": list, "answer": "slow:0.4"}]);
+    let trial = Trial::start(Setup::from(forkless(40)).faults(slow)).await;
+    let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});
+    trial.apply("old", json!({"repository": "acme/api", "chunk": chunk})).await;
+    trial.moves().await;
+    trial.delete("old").await;
+    rename(&trial, "acme/api", "acme/renamed").await;
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    trial.apply("new", json!({"repository": "acme/renamed"})).await;
+    trial.succeeded("new").await;
+    let owner = "SELECT object_name || ' ' || walk FROM progressive_backfill_state";
+    assert_eq!(text(&trial.rows, owner).await, "new 2");
+    Oracle::of("acme/renamed").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_former_name_is_no_claim_on_the_repository_that_has_it_now() {
+    let trial = Trial::start(World::of("acme/api", 6)).await;
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    trial.succeeded("api").await;
+    trial.delete("api").await;
+    rename(&trial, "acme/api", "acme/legacy").await;
+    let list = json!({"operation": "ListPullRequests"});
+    let slow = json!([{"match": list, "answer": "slow:2"}]);
+    trial.standin.set_faults(&plan(slow)).await.unwrap();
+    let chunk = json!({"size": 1, "minSize": 1, "maxSize": 1});
+    trial.apply("legacy", json!({"repository": "acme/legacy", "chunk": chunk})).await;
+    trial.until_reason("legacy", "Walking").await;
+    trial.edit("legacy", json!({"spec": {"suspend": true}})).await;
+    trial.until_reason("legacy", "Suspended").await;
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    let facts = json!({
+        "kind": "repository", "nameWithOwner": "acme/api", "databaseId": 4242,
+        "createdAt": "2024-06-01T00:00:00Z",
+    });
+    trial.standin.change_world(&facts).await.unwrap();
+    trial.standin.change_world(&crate::support::world::ordinary("acme/api", 77)).await.unwrap();
+    trial.apply("fresh", json!({"repository": "acme/api"})).await;
+    trial.succeeded("fresh").await;
+    assert_eq!(Oracle::of("acme/api").check(&trial).await, 1);
+    let owner = "SELECT string_agg(object_name, ' ' ORDER BY object_name) \
+                 FROM progressive_backfill_state";
+    assert_eq!(text(&trial.rows, owner).await, "fresh legacy");
     trial.finish().await;
 }

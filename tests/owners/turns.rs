@@ -120,6 +120,34 @@ async fn a_walk_begun_since_the_look_is_not_taken_over() {
 }
 
 #[tokio::test]
+async fn what_succeeded_stays_so_after_its_row_has_passed_on() {
+    let trial = Trial::start(World::of("acme/api", 40)).await;
+    trial.apply("first", spec()).await;
+    trial.succeeded("first").await;
+    trial.apply("second", spec()).await;
+    trial.succeeded("second").await;
+    trial.edit("first", json!({"spec": {"suspend": true}})).await;
+    trial.until_reason("first", "Suspended").await;
+    trial.edit("first", json!({"spec": {"suspend": false, "priority": "High"}})).await;
+    trial.succeeded("first").await;
+    trial.annotate("first", "requested-at", "now").await;
+    let heard = trial
+        .until("first", "the request is echoed", |object| {
+            status(object).last_handled_requested_at.as_deref() == Some("now")
+        })
+        .await;
+    assert_eq!(message(&heard), "40 stored, as many as GitHub counts");
+    assert!(has(&heard, "Ready") && has(&heard, "Succeeded"));
+    assert_eq!(text(&trial.rows, OWNER).await, "second");
+    assert_eq!(number(&trial.rows, WALKS).await, 2, "nothing else was asked for");
+    trial.edit("first", json!({"spec": {"maxPullRequests": 7}})).await;
+    let fewer = trial.succeeded("first").await;
+    assert_eq!(message(&fewer), "all 7 inside the window are stored");
+    assert_eq!(number(&trial.rows, WALKS).await, 3);
+    trial.finish().await;
+}
+
+#[tokio::test]
 async fn a_restart_cut_short_whose_row_has_passed_on_is_made_up_for() {
     let mut trial = Trial::start(World::of("acme/api", 40)).await;
     trial.apply("first", spec()).await;
@@ -132,6 +160,8 @@ async fn a_restart_cut_short_whose_row_has_passed_on_is_made_up_for() {
     let walking = Summary::new(Reason::Walking, "fetches pull requests, newest first");
     let then = cut.completion_time.as_ref().unwrap().0;
     cut.conditions = conditions(&walking, &cut.conditions, 1, then);
+    let mut cut = json!(cut);
+    (cut["stage"], cut["walkFingerprint"]) = (json!("Walk"), Value::Null);
     let patch = Patch::Merge(json!({"status": cut}));
     trial.objects().patch_status("first", &PatchParams::default(), &patch).await.unwrap();
     trial.restart("one").await;

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::objects::{condition, has, message, status};
 use crate::support::oracle::Oracle;
 use crate::support::rows::{number, text};
-use crate::support::{Setup, Trial, World, reason};
+use crate::support::{Setup, Trial, World, plan, reason};
 
 /// Pull requests of each chunk, in order.
 const SIZES: &str = "SELECT string_agg(cardinality(pr_numbers)::text, ' ' ORDER BY chunk_number) \
@@ -125,5 +125,12 @@ async fn under_started_it_is_ready_as_soon_as_it_moves() {
     let moving = of_walk.iter().find(moved).unwrap();
     assert_eq!(ready(moving).as_deref(), Some("True"), "{:?}", moving.status);
     assert_eq!(reason(&trial.get("early").await), "Verified");
+    // What another walk has stored does not make the next one ready.
+    let resolve = json!({"operation": "ResolveRepository"});
+    let limited = json!([{"match": resolve, "answer": "secondary:8"}]);
+    trial.standin.set_faults(&plan(limited)).await.unwrap();
+    trial.edit("early", json!({"spec": {"maxPullRequests": 9}})).await;
+    let waiting = trial.until_reason("early", "SecondaryRateLimited").await;
+    assert_eq!(condition(&waiting, "Ready"), Some("Unknown"));
     trial.finish().await;
 }

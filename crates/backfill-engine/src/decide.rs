@@ -20,7 +20,7 @@ use crate::budget::Place;
 use crate::model::{BackfillState, StateStatus};
 use crate::numbers::later;
 use crate::progress::of_secret;
-use crate::retry::{CLAIMED_LOOK, REST_LOOK, STALLED_LOOK, queued_look};
+use crate::retry::{CLAIMED_LOOK, STALLED_LOOK, queued_look};
 use crate::seen::{Fault, Seen};
 
 /// What to do next. Exactly one per look.
@@ -162,7 +162,7 @@ fn passed_on(seen: &Seen) -> Option<Step> {
     let owner = seen.state.as_ref().ok()?.as_ref()?.owner.as_ref()?;
     let is_other = owner.uid != seen.object.id.uid;
     let is_over = seen.object.succeeded && is_other && !seen.object.dry_run;
-    is_over.then(|| Step::Wait { until: later(seen.now, REST_LOOK), pause: Pause::Unchanged })
+    is_over.then_some(Step::Complete)
 }
 
 fn claimed(seen: &Seen) -> Option<Step> {

@@ -23,7 +23,8 @@ pub const CLAIMED_LOOK: SignedDuration = SignedDuration::from_secs(15);
 pub const QUEUED_LOOK: SignedDuration = SignedDuration::from_secs(2);
 /// How often one asks that has many before it: its place in the queue lapses after 15 s.
 pub const LONGEST_QUEUED_LOOK: SignedDuration = SignedDuration::from_secs(10);
-/// How often an object is looked at that has nothing left to do but rests on another's row.
+/// How often an object is looked at that has nothing left to do: the database under it may have
+/// been set back.
 pub const REST_LOOK: SignedDuration = SignedDuration::from_hours(1);
 /// The longest wait that the other side may ask for.
 pub const LONGEST_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);

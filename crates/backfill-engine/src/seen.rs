@@ -51,7 +51,7 @@ pub struct ObjectSeen {
     pub max_consecutive_errors: i64,
     /// The spec was edited since the status was last written.
     pub edited: bool,
-    /// The status of this generation already says Succeeded, and no restart was asked for since.
+    /// What it asks for was proved, as its status tells, and no restart was asked for since.
     pub succeeded: bool,
 }
 
@@ -92,10 +92,15 @@ impl Seen {
 
     /// The own row, if its walk covers what the spec asks for and no other walk was requested.
     pub fn own_walk(&self) -> Option<&BackfillState> {
-        let state = self.own_state()?;
+        self.own_state().filter(|state| self.covers(state))
+    }
+
+    /// The walk of this row of the object's covers what the spec asks for and no other walk was
+    /// requested.
+    pub fn covers(&self, state: &BackfillState) -> bool {
         let same = self.object.fingerprint.as_deref() == Some(state.walk_fingerprint.as_str());
         let restarted = self.object.restart_requested_at.is_none()
             || self.object.restart_requested_at == state.handled_restart_requested_at;
-        (same && restarted).then_some(state)
+        same && restarted
     }
 }

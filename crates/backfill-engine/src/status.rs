@@ -3,7 +3,7 @@
 //! Pure. It must not know how a status is written, nor read anything back from one except what
 //! the database cannot tell at the moment.
 
-use backfill_api::conditions::{State, conditions};
+use backfill_api::conditions::{READY, State, conditions};
 use backfill_api::{
     LastError, PlanStatus, RateLimitStatus, RepositoryBackfillSpec, RepositoryBackfillStatus,
     Stage, Summary,
@@ -32,6 +32,8 @@ pub struct Facts<'a> {
     pub previous: &'a RepositoryBackfillStatus,
     /// The state row, where it belongs to this object.
     pub state: Option<&'a BackfillState>,
+    /// The walk of that row is the one that the spec asks for, and has stored something.
+    pub has_moved: bool,
     /// The store could not be read: whether there is a row, and in which stage, is not known.
     pub store_unread: bool,
     /// The credential's budget.
@@ -52,13 +54,16 @@ pub struct Facts<'a> {
 
 /// The whole status.
 pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
-    let moved = facts.state.is_some_and(|state| state.chunks_completed > 0);
-    let summary = facts.summary.clone().under(facts.spec.readiness_policy, moved);
+    let summary = facts.summary.clone().under(facts.spec.readiness_policy, facts.has_moved);
     let mut status = RepositoryBackfillStatus {
         conditions: conditions(&summary, &facts.previous.conditions, facts.generation, facts.now),
         observed_generation: Some(facts.generation),
         stage: stage_without_row(&facts),
-        rate_limit: facts.limits.map(rate_limit).or_else(|| facts.previous.rate_limit.clone()),
+        rate_limit: facts
+            .limits
+            .filter(|_| !rests(&facts))
+            .map(rate_limit)
+            .or_else(|| facts.previous.rate_limit.clone()),
         next_attempt_time: facts.next_attempt.map(Time),
         plan: facts.plan.clone().or_else(|| facts.previous.plan.clone()),
         ..facts.previous.clone()
@@ -77,6 +82,19 @@ pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
     let before = facts.previous.last_handled_restart_requested_at.clone();
     status.last_handled_restart_requested_at = handled.or(counted).or(before);
     status
+}
+
+/// The object has nothing left to do and has said so: others' points are no news of it.
+fn rests(facts: &Facts<'_>) -> bool {
+    let at_rest = match facts.summary.state {
+        State::Complete | State::Planned | State::Suspended => true,
+        State::Running | State::Started | State::Retrying | State::Stalled => false,
+    };
+    at_rest
+        && facts.previous.observed_generation == Some(facts.generation)
+        && facts.previous.conditions.iter().any(|condition| {
+            condition.type_ == READY && condition.reason == facts.summary.reason.as_str()
+        })
 }
 
 /// The stage where no row tells it: the one before, while the store cannot be read, else Resolve.
@@ -111,6 +129,7 @@ fn from_state(status: &mut RepositoryBackfillStatus, state: &BackfillState) {
     let expected = expected(state);
     let processed = state.processed_pull_requests;
     status.stage = (!done).then_some(state.stage);
+    status.walk_fingerprint = done.then(|| state.walk_fingerprint.clone());
     status.expected_pull_requests = expected;
     status.processed_pull_requests = Some(processed);
     status.stored_pull_requests = Some(state.stored_pull_requests);
@@ -186,6 +205,7 @@ mod tests {
             summary: Summary::new(reason, "said"),
             previous,
             state: None,
+            has_moved: false,
             store_unread,
             limits: None,
             floor: 0,

@@ -32,9 +32,10 @@ pub struct BeginWalk<'a> {
     /// Value of the `restart-requested-at` annotation; `None` keeps what this object was answered
     /// before.
     pub handled_restart_requested_at: Option<&'a str>,
-    /// The row's walk as the caller saw it, 0 if there was none, whoever owned it: a walk that was
-    /// begun since stands. `None` begins one over the object's own row in any case, and over
-    /// another's only if that one has finished.
+    /// Uid of the object whose unfinished row may be taken: the caller saw that it is gone.
+    pub take_over_from: Option<&'a str>,
+    /// The object's walk as the caller saw it, 0 if there was none: if another instance has begun
+    /// one since, that one stands. `None` begins one in any case.
     pub seen_walk: Option<i64>,
     /// Page size to start with, in pull requests.
     pub chunk_size: i64,
@@ -49,8 +50,7 @@ impl Store {
     /// Starts a walk from the top over whatever rows there are: counters and cursor go, what was
     /// learned about the page size stays, and a run under an older epoch is fenced.
     ///
-    /// [`Error::Claimed`] while an unfinished backfill belongs to another object, unless the caller
-    /// saw that very walk and that its owner is gone,
+    /// [`Error::Claimed`] while an unfinished backfill belongs to another object,
     /// [`Error::RepositoryReplaced`] when the name now means another repository.
     pub async fn begin_walk(&self, begin: &BeginWalk<'_>) -> Result<BackfillState, Error> {
         retrying(|| async move {
@@ -85,13 +85,13 @@ async fn begun_meanwhile(
     .bind(repository_id);
     let Some(row) = tx.fetch_optional(query).await? else { return Ok(None) };
     let is_finished = get::<String>(&row, "status")? == "completed";
-    let walk: i64 = get(&row, "walk")?;
     match states::owner(&row)? {
         Some(owner) if owner.uid == begin.owner.uid => {
+            let walk: i64 = get(&row, "walk")?;
             let is_newer = begin.seen_walk.is_some_and(|seen| seen != walk);
             is_newer.then(|| get(&row, "id")).transpose()
         }
-        Some(owner) if !is_finished && begin.seen_walk != Some(walk) => {
+        Some(owner) if !is_finished && begin.take_over_from != Some(owner.uid.as_str()) => {
             Err(Error::Claimed { owner })
         }
         _ => Ok(None),

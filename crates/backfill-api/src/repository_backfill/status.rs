@@ -100,6 +100,11 @@ pub struct RepositoryBackfillStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified_as_of: Option<Time>,
 
+    /// Hash of what the proved walk covers: an edit that leaves it the same restarts nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub walk_fingerprint: Option<String>,
+
     /// Runs in a row that failed without storing anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000))]
@@ -184,22 +189,51 @@ pub struct LastError {
     pub time: Option<Time>,
 }
 
+/// Bound of a planned figure.
+const MAX_PLANNED: i64 = 1_000_000_000;
+
 /// What a walk costs.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanStatus {
     /// Requests to GitHub.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1_000_000_000))]
+    #[schemars(range(min = 0, max = MAX_PLANNED))]
     pub requests: Option<i64>,
 
     /// Points of the credential's budget.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1_000_000_000))]
+    #[schemars(range(min = 0, max = MAX_PLANNED))]
     pub points: Option<i64>,
 
     /// Seconds from start to end, waits for the budget included.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1_000_000_000))]
+    #[schemars(range(min = 0, max = MAX_PLANNED))]
     pub duration_seconds: Option<i64>,
+}
+
+impl PlanStatus {
+    /// A plan in these figures, cut to what the schema allows.
+    pub fn new(requests: i64, points: i64, seconds: i64) -> Self {
+        let figure = |value: i64| Some(value.clamp(0, MAX_PLANNED));
+        Self {
+            requests: figure(requests),
+            points: figure(points),
+            duration_seconds: figure(seconds),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_never_beyond_what_the_schema_allows() {
+        let plan = PlanStatus::new(7, -1, 5_019_235_200);
+        assert_eq!(
+            (plan.requests, plan.points, plan.duration_seconds),
+            (Some(7), Some(0), Some(MAX_PLANNED))
+        );
+    }
 }

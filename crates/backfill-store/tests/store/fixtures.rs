@@ -188,6 +188,7 @@ pub fn walk<'a>(
         fingerprint: "f1",
         handled_requested_at: None,
         handled_restart_requested_at: None,
+        take_over_from: None,
         seen_walk: None,
         chunk_size: 25,
         size_asked: None,

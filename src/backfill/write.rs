@@ -1,0 +1,118 @@
+//! Writes a status: one patch, and what follows from the answer.
+//!
+//! The patch tests `metadata.uid` first, because server-side apply would land on a recreated
+//! object. It must not know what the status tells.
+
+use std::time::Duration;
+
+use backfill_api::{RepositoryBackfill, RepositoryBackfillStatus};
+use kube::api::{Patch, PatchParams};
+use kube::core::Status;
+use kube::{Api, ResourceExt};
+use serde_json::json;
+
+use super::Context;
+use super::events::announce;
+use super::publish::is_transition;
+
+/// A write that the API server did not take is tried again after this.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
+/// One that its schema did not allow, which only another definition or another operator mends.
+const INVALID_AGAIN: Duration = Duration::from_mins(1);
+/// How long one write may take: the client itself has no limit and retries for minutes.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The API server did not take a status.
+pub struct NotTaken {
+    /// When to try again.
+    pub again: Duration,
+}
+
+/// Writes a status that differs from the last one written.
+pub async fn write(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    status: RepositoryBackfillStatus,
+) -> Result<(), NotTaken> {
+    let uid = object.uid().unwrap_or_default();
+    let last = ctx.memory.written(&uid).map(|written| written.status);
+    let last = last.or_else(|| object.status.clone());
+    if last.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    debug_assert_eq!(
+        backfill_api::conditions::violations(&status, object.metadata.generation.unwrap_or(0)),
+        Vec::<String>::new()
+    );
+    let transition = last.as_ref().is_none_or(|last| is_transition(last, &status));
+    let result = tokio::time::timeout(WRITE_TIMEOUT, patch(ctx, object, &status)).await;
+    match result {
+        Ok(Ok(())) => {
+            ctx.metrics.count("backfill_status_writes_total", &["written"], 1);
+            if transition {
+                announce(ctx, object, last.as_ref(), &status).await;
+            }
+            ctx.memory.note_written(&uid, status);
+            Ok(())
+        }
+        Ok(Err(kube::Error::Api(answer))) if is_gone(ctx, object, &answer).await => {
+            // Gone, or another object of the same name: nobody is left to tell.
+            tracing::debug!(answer = %answer, "status not taken");
+            ctx.metrics.count("backfill_status_writes_total", &["refused"], 1);
+            Ok(())
+        }
+        Ok(Err(error)) => {
+            let is_invalid = matches!(&error, kube::Error::Api(answer) if answer.is_invalid());
+            let again = if is_invalid { INVALID_AGAIN } else { WRITE_AGAIN };
+            Err(failed(ctx, object, &error.to_string(), again))
+        }
+        Err(_) => Err(failed(ctx, object, "no answer in time", WRITE_AGAIN)),
+    }
+}
+
+/// Whether the object that the status speaks of is no more. Another of its name, and a status that
+/// the schema does not allow, are both answered 422.
+async fn is_gone(ctx: &Context, object: &RepositoryBackfill, answer: &Status) -> bool {
+    answer.is_not_found() || (answer.is_invalid() && stored(ctx, object).await.is_none())
+}
+
+/// The object as the API server has it now; `None` where it is gone or cannot be read.
+pub async fn stored(ctx: &Context, object: &RepositoryBackfill) -> Option<RepositoryBackfill> {
+    let api: Api<RepositoryBackfill> =
+        Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
+    let name = object.name_any();
+    let found = tokio::time::timeout(WRITE_TIMEOUT, api.get_opt(&name)).await.ok()?.ok()??;
+    Some(found).filter(|found| found.metadata.uid == object.metadata.uid)
+}
+
+/// Whether it was written is not known.
+fn failed(ctx: &Context, object: &RepositoryBackfill, error: &str, again: Duration) -> NotTaken {
+    ctx.memory.forget_written(&object.uid().unwrap_or_default());
+    ctx.metrics.count("backfill_status_writes_total", &["failed"], 1);
+    tracing::warn!(
+        namespace = object.namespace().unwrap_or_default(),
+        name = object.name_any(),
+        error,
+        "status not written, will be tried again"
+    );
+    NotTaken { again }
+}
+
+async fn patch(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    status: &RepositoryBackfillStatus,
+) -> kube::Result<()> {
+    let api: Api<RepositoryBackfill> =
+        Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
+    let operations = json!([
+        {"op": "test", "path": "/metadata/uid", "value": object.metadata.uid},
+        {"op": "add", "path": "/status", "value": status},
+    ]);
+    let operations = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
+    let params = PatchParams {
+        field_manager: Some(backfill_api::FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    };
+    api.patch_status(&object.name_any(), &params, &Patch::<()>::Json(operations)).await.map(|_| ())
+}
