@@ -3,14 +3,15 @@
 {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/* A release's name may hold dots; a name that is cut ends in neither a dot nor a dash. */}}
 {{- define "backfill.fullname" -}}
 {{- $name := include "backfill.name" . -}}
 {{- if .Values.fullnameOverride -}}
-{{ .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{ .Values.fullnameOverride | trunc 52 | regexFind "^.*[a-z0-9]" }}
 {{- else if contains $name .Release.Name -}}
-{{ .Release.Name | trunc 52 | trimSuffix "-" }}
+{{ .Release.Name | trunc 52 | regexFind "^.*[a-z0-9]" }}
 {{- else -}}
-{{ printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" }}
+{{ printf "%s-%s" .Release.Name $name | trunc 52 | regexFind "^.*[a-z0-9]" }}
 {{- end -}}
 {{- end }}
 
