@@ -44,6 +44,21 @@ capabilities:
 {{- end }}
 {{- end }}
 
+{{/* A list whose entries the API server tells apart by one field: (list value field entries). */}}
+{{- define "backfill.distinct" -}}
+{{- $value := index . 0 -}}
+{{- $field := index . 1 -}}
+{{- $known := dict -}}
+{{- range $entry := index . 2 -}}
+  {{- $name := get $entry $field -}}
+  {{- if hasKey $known $name -}}
+    {{- fail (printf "%s names %s twice" $value $name) -}}
+  {{- end -}}
+  {{- $_ := set $known $name true -}}
+{{- end -}}
+{{ toYaml (index . 2) }}
+{{- end }}
+
 {{/* Where pods may run. */}}
 {{- define "backfill.placement" -}}
 {{- with .Values.imagePullSecrets }}
@@ -63,6 +78,6 @@ tolerations:
 {{- end }}
 {{- with .Values.extraVolumes }}
 volumes:
-  {{- toYaml . | nindent 2 }}
+  {{- include "backfill.distinct" (list "extraVolumes" "name" .) | nindent 2 }}
 {{- end }}
 {{- end }}
