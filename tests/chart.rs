@@ -4,6 +4,8 @@
 //! There is no node, so nothing is waited for and no hook runs here.
 
 mod grants;
+mod names;
+mod notes;
 mod refusals;
 mod values;
 
@@ -252,7 +254,7 @@ async fn upgrading_uninstalling_and_installing_again_keeps_every_object() {
     // Hooks need a node to run on.
     let values = [chart::CHART, "--create-namespace", "--no-hooks", "--set", DATABASE];
     let notes = release("install", &values);
-    assert!(notes.contains("kubectl"), "the notes name no next command: {notes}");
+    notes::check(&notes);
     let object = json!({"apiVersion": "backfill.contributor.info/v1alpha1",
         "kind": "RepositoryBackfill", "metadata": {"name": "kept", "namespace": "default"},
         "spec": {"repository": "octo/widgets", "credentialsRef": {"name": "github"}}});

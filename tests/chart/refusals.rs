@@ -48,6 +48,50 @@ fn a_bad_value_is_refused_with_its_name() {
         (r"metrics.prometheusRule.labels.helm\.sh/chart=x", "/prometheusRule/labels/helm"),
         (r"metrics.dashboards.labels.helm\.sh/chart=x", "/dashboards/labels/helm"),
     ];
+    refused(&table);
+}
+
+#[test]
+fn what_the_api_server_would_refuse_is_refused_before() {
+    let table = [
+        ("podSecurityContext.runAsUser=2147483648", "/podSecurityContext/runAsUser"),
+        ("podSecurityContext.runAsGroup=4294967294", "/podSecurityContext/runAsGroup"),
+        ("extraEnv[0].name=A,extraEnv[1].name=A", "extraEnv names A twice"),
+        (
+            "extraVolumes[0].name=a,extraVolumes[0].emptyDir.medium=,extraVolumes[1].name=a,\
+             extraVolumes[1].emptyDir.medium=",
+            "extraVolumes names a twice",
+        ),
+        (
+            "extraVolumeMounts[0].name=a,extraVolumeMounts[0].mountPath=/a,\
+             extraVolumeMounts[1].name=b,extraVolumeMounts[1].mountPath=/a",
+            "extraVolumeMounts names /a twice",
+        ),
+        ("migrations.mode=Off,extraEnv[0].name=A,extraEnv[1].name=A", "extraEnv names A twice"),
+        ("commonLabels.two words=x", "/commonLabels"),
+        ("podLabels.-a=x", "/podLabels"),
+        ("nodeSelector.a/b/c=x", "/nodeSelector"),
+        ("podAnnotations.two words=x", "/podAnnotations"),
+        ("deploymentAnnotations.-a=x", "/deploymentAnnotations"),
+        ("serviceAccount.annotations.a b=x", "/serviceAccount/annotations"),
+        ("resources.limits.cpu=-1", "/resources/limits/cpu"),
+        (
+            "networkPolicy.metricsFrom[0].ipBlock.cidr=10.0.0.0/8,\
+             networkPolicy.metricsFrom[0].podSelector.matchLabels.a=b",
+            "/networkPolicy/metricsFrom/0/podSelector",
+        ),
+        ("networkPolicy.databaseTo[0].ipBlock.cidr=10.0.0.5", "/databaseTo/0/ipBlock/cidr"),
+        ("networkPolicy.databaseTo[0].ipBlock.cidr=10.0.0.0/33", "/databaseTo/0/ipBlock/cidr"),
+        ("networkPolicy.extraEgress[0].ports[0].port=70000", "/extraEgress/0/ports/0/port"),
+        ("networkPolicy.extraEgress[0].ports[0].endPort=443", "missing property 'port'"),
+        ("database.existingSecret=a..b", "/database/existingSecret"),
+        ("database.existingSecretKey=..", "/database/existingSecretKey"),
+        ("imagePullSecrets[0].name=a,imagePullSecrets[1].name=a", "/imagePullSecrets"),
+    ];
+    refused(&table);
+}
+
+fn refused(table: &[(&str, &str)]) {
     for (value, named) in table {
         let error = rendered(&[&WHOLE[..], &["--set", value]].concat()).expect_err(value);
         assert!(error.contains(named), "{value}: {error}");
@@ -70,6 +114,18 @@ fn a_good_value_of_an_odd_form_is_taken() {
         "extraEnv[0].name=EMPTY",
         "extraEnv[0].name=NAME,extraEnv[0].valueFrom.fieldRef.fieldPath=metadata.name",
         "migrations.existingSecret=owner",
+        "podSecurityContext.runAsUser=2147483647",
+        r"podLabels.example\.com/team_a\.b=x",
+        r"podAnnotations.Example\.COM/Team=x",
+        "metrics.prometheusRule.alertLabels._x=y",
+        "resources.limits.cpu=500m",
+        "resources.limits.cpu=0.5",
+        "resources.limits.memory=null",
+        "networkPolicy.databaseTo[0].ipBlock.cidr=fd00::/8",
+        "networkPolicy.extraEgress[0].ports[0].port=https",
+        "networkPolicy.extraEgress[0].ports[0].port=30000,\
+         networkPolicy.extraEgress[0].ports[0].endPort=32767",
+        "database.existingSecretKey=.url",
     ];
     for value in table {
         rendered(&[&WHOLE[..], &["--set", value]].concat()).expect(value);
