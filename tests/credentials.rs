@@ -10,7 +10,7 @@ use crate::support::objects::{message, status};
 use crate::support::oracle::Oracle;
 use crate::support::secrecy::metric;
 use crate::support::written::Written;
-use crate::support::{LIMIT, Setup, Trial, World, plan};
+use crate::support::{LIMIT, Setup, Trial, World, first_page_only, plan};
 
 async fn secret(trial: &Trial, manifest: Value) {
     let secrets: Api<Secret> = Api::namespaced(trial.client.clone(), &trial.namespace);
@@ -98,10 +98,8 @@ async fn a_token_refused_from_the_start_is_replaced_without_a_restart() {
 
 #[tokio::test]
 async fn a_token_refused_under_way_is_replaced_and_the_walk_goes_on_where_it_was() {
-    let list = json!({"operation": "ListPullRequests"});
-    let slow = json!({"match": list, "answer": "slow:0.3"});
-    let world = World::of("acme/api", 40);
-    let trial = Trial::start(Setup::from(world).faults(json!([slow]))).await;
+    let setup = Setup::from(World::of("acme/api", 40)).faults(first_page_only());
+    let trial = Trial::start(setup).await;
     let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});
     trial.apply("api", json!({"repository": "acme/api", "chunk": chunk})).await;
     trial.moves().await;

@@ -8,7 +8,7 @@ use testbed::{Cluster, chart};
 
 use super::{DATABASE, helm, rendered};
 use crate::support::rows::number;
-use crate::support::{Ground, LIMIT, Setup, Trial, World, plan, reason};
+use crate::support::{Ground, LIMIT, Setup, Trial, World, first_page_only, plan, reason};
 
 /// Group, resource with its subresource, verb.
 type Grant = (String, String, String);
@@ -69,9 +69,8 @@ fn a_role_and_a_cluster_role_grant_the_same() {
 #[tokio::test]
 async fn what_is_granted_is_used_and_nothing_else() {
     let cluster = Cluster::shared().await.unwrap();
-    let slow = json!({"match": {"operation": "ListPullRequests"}, "answer": "slow:0.3"});
     let setup = Setup::from(World::of("acme/api", 20))
-        .faults(json!([slow]))
+        .faults(first_page_only())
         .args(&["--allow-row-deletion"]);
     let mut ground = Ground::new(cluster, &setup).await;
     let namespace = ground.namespace.clone();

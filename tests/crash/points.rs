@@ -134,7 +134,7 @@ async fn strike_at(server: Server, k: u64, when: When, blow: Blow) {
 /// Waits until the trap has sprung. Some of what is counted comes every few seconds: of the last
 /// points a quicker run may have none, which is seen by its success.
 async fn struck(trial: &mut Trial, wire: &Tripwire, server: Server, k: u64) -> bool {
-    let last_points = undisturbed().await.counts[server as usize].saturating_sub(3);
+    let last_points = undisturbed().await.counts[server as usize].saturating_sub(6);
     let done = async {
         if k <= last_points {
             std::future::pending::<()>().await;

@@ -21,7 +21,7 @@ const ANSWERS: [&str; 15] = [
     "null-node",
     "rate-limit-old",
     "rate-limit-new",
-    "secondary:3",
+    "secondary:8",
     "html",
     "huge:70000000",
 ];

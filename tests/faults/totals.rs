@@ -7,13 +7,12 @@ use crate::support::objects::{condition, message, status};
 use crate::support::oracle::Oracle;
 use crate::support::rows::number;
 use crate::support::world::{created, ordinary};
-use crate::support::{LIMIT, Setup, Trial, World, has, plan, reason};
+use crate::support::{LIMIT, Setup, Trial, World, first_page_only, has, plan, reason};
 
 /// A walk of ten pages that has stored the first of them.
 async fn under_way() -> Trial {
-    let list = json!({"operation": "ListPullRequests"});
-    let slow = json!([{"match": list, "answer": "slow:0.4"}]);
-    let trial = Trial::start(Setup::from(World::of("acme/api", 40)).faults(slow)).await;
+    let setup = Setup::from(World::of("acme/api", 40)).faults(first_page_only());
+    let trial = Trial::start(setup).await;
     let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});
     trial.apply("api", json!({"repository": "acme/api", "chunk": chunk})).await;
     trial.moves().await;
@@ -54,7 +53,20 @@ async fn one_that_appears_where_the_walk_has_been_keeps_success_away() {
     assert!(message.contains("counts 41") && message.contains("40 are stored"), "{message}");
     assert!(status(&differs).next_attempt_time.is_some());
     // What is too much at GitHub is not looked for among what it no longer lists.
-    assert_eq!(trial.asked("IndexPullRequests").await, 1);
+    let failures = "SELECT failed_attempts::bigint FROM progressive_backfill_state \
+                    WHERE lease_holder IS NULL";
+    let at_rest = async || {
+        let read = sqlx::query_scalar::<_, i64>(failures).fetch_optional(&trial.rows).await;
+        read.unwrap()
+    };
+    let (asked, verified) = trial
+        .within(LIMIT, "at rest between two verifications", async || {
+            let before = at_rest().await?;
+            let asked = trial.asked("IndexPullRequests").await;
+            (at_rest().await == Some(before)).then_some((asked, before))
+        })
+        .await;
+    assert_eq!(i64::try_from(asked).unwrap(), verified, "once by each verification");
     // It stays so: no later look calls it complete.
     trial.annotate("api", "requested-at", "look").await;
     trial
@@ -115,10 +127,9 @@ async fn one_that_was_set_aside_and_goes_from_github_is_waited_for_no_longer() {
 
 #[tokio::test]
 async fn an_edit_is_heeded_while_the_whole_list_is_read() {
-    let rule = |operation, answer| json!({"match": {"operation": operation}, "answer": answer});
-    let slow_list = rule("IndexPullRequests", "slow:2");
-    let rules = json!([rule("ListPullRequests", "slow:0.4"), slow_list]);
-    let trial = Trial::start(Setup::from(World::of("acme/api", 350)).faults(rules)).await;
+    let slow_list = json!({"match": {"operation": "IndexPullRequests"}, "answer": "slow:2"});
+    let setup = Setup::from(World::of("acme/api", 350)).faults(first_page_only());
+    let trial = Trial::start(setup).await;
     trial.apply("api", json!({"repository": "acme/api"})).await;
     trial.moves().await;
     let gone = json!({"kind": "delete", "repository": "acme/api", "number": 350});

@@ -12,7 +12,7 @@ use crate::support::{Ground, Setup, Trial};
 const REPOSITORY: &str = "acme/outage";
 
 async fn walking(cluster: &'static Cluster) -> Trial {
-    let setup = Setup::synthetic(&format!("{REPOSITORY}=60:4")).latency_ms(60);
+    let setup = Setup::synthetic(&format!("{REPOSITORY}=150:4")).latency_ms(60);
     let trial = Ground::new(cluster, &setup).await.start().await;
     trial.apply("outage", spec(REPOSITORY, 3)).await;
     chunks(&trial, 2).await;
@@ -22,7 +22,7 @@ async fn walking(cluster: &'static Cluster) -> Trial {
 async fn finished(trial: &mut Trial, blows: u64) {
     reconnect(trial).await;
     trial.succeeded("outage").await;
-    assert_eq!(Oracle::of(REPOSITORY).check(trial).await, 60);
+    assert_eq!(Oracle::of(REPOSITORY).check(trial).await, 150);
     assert_chained(&trial.rows, blows).await;
     assert_pages(trial, blows).await;
     assert_never_ended(trial);

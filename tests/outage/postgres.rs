@@ -13,7 +13,7 @@ use crate::support::{Ground, LIMIT, Setup, Trial, has, reason};
 const REPOSITORY: &str = "acme/outage";
 
 fn setup() -> Setup {
-    Setup::synthetic(&format!("{REPOSITORY}=60:3")).latency_ms(30)
+    Setup::synthetic(&format!("{REPOSITORY}=60:3")).latency_ms(100)
 }
 
 /// A statement on a database other than the one it is about.

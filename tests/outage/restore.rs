@@ -11,11 +11,13 @@ use crate::support::oracle::Oracle;
 use crate::support::rows::number;
 use crate::support::{LIMIT, Setup, Trial, World};
 
-/// Ends the operator in good order.
-async fn stop(trial: &mut Trial) {
+/// Ends the operator in good order; how many chunks are stored.
+async fn stop(trial: &mut Trial) -> i64 {
     trial.operator.terminate().unwrap();
     trial.operator.wait(LIMIT).await.unwrap();
+    let stored = number(&trial.rows, CHUNKS).await;
     trial.rows.close().await;
+    stored
 }
 
 /// Starts another one, and looks at the tables again.
@@ -32,15 +34,14 @@ async fn as_admin(trial: &Trial, statement: String) {
 
 #[tokio::test]
 async fn a_database_set_back_to_a_backup_goes_on_from_there_to_the_same_rows() {
-    let setup = Setup::from(World::of("acme/back", 40)).latency_ms(50);
+    let setup = Setup::from(World::of("acme/back", 40)).latency_ms(200);
     let mut trial = shared(setup).await.start().await;
     let name = trial.database_url.rsplit('/').next().unwrap().to_owned();
     trial.apply("back", spec("acme/back", 4)).await;
     chunks(&trial, 2).await;
-    stop(&mut trial).await;
+    let in_backup = stop(&mut trial).await;
     as_admin(&trial, format!("CREATE DATABASE \"{name}_backup\" TEMPLATE \"{name}\"")).await;
     start(&mut trial).await;
-    let in_backup = number(&trial.rows, CHUNKS).await;
     assert!((2..10).contains(&in_backup), "{in_backup} chunks are no part of a walk");
     trial.succeeded("back").await;
     assert_eq!(trial.asked("ListPullRequests").await, 10, "each page once");

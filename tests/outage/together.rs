@@ -49,7 +49,7 @@ async fn two_operators_at_once_store_and_publish_like_one() {
 
 #[tokio::test]
 async fn an_operator_told_to_stop_finishes_its_chunk_and_gives_the_lease_back() {
-    let mut ground = shared(World::of("acme/stop", 12)).await;
+    let mut ground = shared(World::of("acme/stop", 60)).await;
     let proxies = ground.behind_proxies().await;
     proxies.github.delay(Duration::from_millis(300));
     let mut trial = ground.start().await;
@@ -67,7 +67,7 @@ async fn an_operator_told_to_stop_finishes_its_chunk_and_gives_the_lease_back() 
     trial.restart("another").await;
     chunks(&trial, stored + 2).await;
     trial.succeeded("stop").await;
-    assert_eq!(Oracle::of("acme/stop").check(&trial).await, 12);
+    assert_eq!(Oracle::of("acme/stop").check(&trial).await, 60);
     assert_chained(&trial.rows, 0).await;
     assert_pages(&trial, 0).await;
     trial.finish().await;
@@ -75,7 +75,7 @@ async fn an_operator_told_to_stop_finishes_its_chunk_and_gives_the_lease_back() 
 
 #[tokio::test]
 async fn an_object_that_goes_stores_nothing_more_and_one_that_comes_back_all() {
-    let mut ground = shared(World::of("acme/gone", 12)).await;
+    let mut ground = shared(World::of("acme/gone", 60)).await;
     let proxies = ground.behind_proxies().await;
     proxies.github.delay(Duration::from_millis(300));
     let trial = ground.start().await;
@@ -92,7 +92,7 @@ async fn an_object_that_goes_stores_nothing_more_and_one_that_comes_back_all() {
     assert_eq!(number(&trial.rows, CHUNKS).await, stored, "stored after the object was gone");
     trial.apply("gone", spec("acme/gone", 3)).await;
     trial.until("gone", "complete", |object| has(object, "Succeeded")).await;
-    assert_eq!(Oracle::of("acme/gone").check(&trial).await, 12);
+    assert_eq!(Oracle::of("acme/gone").check(&trial).await, 60);
     // The new object walks from the top: over what was stored and what was dropped.
     assert_pages(&trial, u64::try_from(stored).unwrap() + 1).await;
     trial.finish().await;

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::objects::message;
 use crate::support::oracle::Oracle;
 use crate::support::rows::{number, text};
-use crate::support::{Setup, Trial, World, plan};
+use crate::support::{Setup, Trial, World, first_page_only, plan};
 
 async fn rename(trial: &Trial, from: &str, to: &str) {
     let change = json!({"kind": "rename", "repository": from, "to": to});
@@ -23,9 +23,7 @@ fn forkless(count: i64) -> World {
 
 #[tokio::test]
 async fn renamed_under_way_it_is_walked_to_its_end() {
-    let list = json!({"operation": "ListPullRequests"});
-    let slow = json!([{"match": list, "answer": "slow:0.4"}]);
-    let trial = Trial::start(Setup::from(forkless(40)).faults(slow)).await;
+    let trial = Trial::start(Setup::from(forkless(40)).faults(first_page_only())).await;
     let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});
     trial.apply("api", json!({"repository": "acme/api", "chunk": chunk})).await;
     trial.moves().await;
@@ -72,9 +70,7 @@ async fn another_repository_under_a_freed_name_is_not_mixed_in() {
 
 #[tokio::test]
 async fn what_a_gone_object_left_is_taken_over_under_the_new_name() {
-    let list = json!({"operation": "ListPullRequests"});
-    let slow = json!([{"match": list, "answer": "slow:0.4"}]);
-    let trial = Trial::start(Setup::from(forkless(40)).faults(slow)).await;
+    let trial = Trial::start(Setup::from(forkless(40)).faults(first_page_only())).await;
     let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});
     trial.apply("old", json!({"repository": "acme/api", "chunk": chunk})).await;
     trial.moves().await;

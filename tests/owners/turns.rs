@@ -8,12 +8,11 @@ use serde_json::{Value, json};
 use crate::support::objects::{message, status};
 use crate::support::oracle::Oracle;
 use crate::support::rows::{number, text, writers};
-use crate::support::{LIMIT, Setup, Trial, World, has, plan, secrecy};
+use crate::support::{LIMIT, Setup, Trial, World, first_page_only, has, plan, secrecy};
 
-/// Ten pages, each of which takes a while.
+/// Ten pages, of which all but the first take a while.
 fn slow() -> Setup {
-    let list = json!({"operation": "ListPullRequests"});
-    Setup::from(World::of("acme/api", 40)).faults(json!([{"match": list, "answer": "slow:0.5"}]))
+    Setup::from(World::of("acme/api", 40)).faults(first_page_only())
 }
 
 fn spec() -> Value {
@@ -68,9 +67,7 @@ async fn a_restart_that_has_to_wait_for_the_owner_is_not_forgotten() {
     let trial = Trial::start(World::of("acme/api", 40)).await;
     trial.apply("first", spec()).await;
     trial.succeeded("first").await;
-    let list = json!({"operation": "ListPullRequests"});
-    let slow = plan(json!([{"match": list, "answer": "slow:0.5"}]));
-    trial.standin.set_faults(&slow).await.unwrap();
+    trial.standin.set_faults(&plan(first_page_only())).await.unwrap();
     trial.apply("second", spec()).await;
     trial.moves().await;
     trial.annotate("first", "restart-requested-at", "now").await;
@@ -90,10 +87,10 @@ async fn a_walk_begun_since_the_look_is_not_taken_over() {
     let trial = Trial::start(World::of("acme/api", 40)).await;
     trial.apply("first", spec()).await;
     trial.succeeded("first").await;
-    let rule = |operation, answer| json!({"match": {"operation": operation}, "answer": answer});
     // The second sees a finished walk and asks what the repository is; while it waits for the
     // answer the first begins again.
-    let slow = plan(json!([rule("ResolveRepository", "slow:4")]));
+    let resolve = json!({"operation": "ResolveRepository"});
+    let slow = plan(json!([{"match": resolve, "answer": "slow:10"}]));
     trial.standin.set_faults(&slow).await.unwrap();
     trial.apply("second", spec()).await;
     trial
@@ -101,8 +98,7 @@ async fn a_walk_begun_since_the_look_is_not_taken_over() {
             (trial.asked("ResolveRepository").await == 2).then_some(())
         })
         .await;
-    let slow = plan(json!([rule("ListPullRequests", "slow:0.5")]));
-    trial.standin.set_faults(&slow).await.unwrap();
+    trial.standin.set_faults(&plan(first_page_only())).await.unwrap();
     trial.annotate("first", "restart-requested-at", "now").await;
     trial.moves().await;
     let claimed = trial.stalled("second", "RepositoryClaimed").await;
@@ -247,8 +243,7 @@ async fn a_reset_by_hand_closes_an_open_circuit() {
 #[tokio::test]
 async fn one_that_is_queued_says_so_once_and_runs_when_a_place_is_free() {
     let world = World::of("acme/api", 40).and(&World::of("acme/next", 6));
-    let list = json!({"operation": "ListPullRequests"});
-    let setup = Setup::from(world).faults(json!([{"match": list, "answer": "slow:0.5"}]));
+    let setup = Setup::from(world).faults(first_page_only());
     let trial = Trial::start(setup.args(&["--max-concurrent-runs", "1"])).await;
     trial.apply("api", spec()).await;
     trial.moves().await;
@@ -262,6 +257,7 @@ async fn one_that_is_queued_says_so_once_and_runs_when_a_place_is_free() {
             heard && crate::support::reason(object) == "Queued"
         })
         .await;
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
     trial.succeeded("next").await;
     trial.succeeded("api").await;
     // It asked every two seconds; each of its answers was the same.

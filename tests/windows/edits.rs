@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::objects::{condition, status};
 use crate::support::oracle::Oracle;
 use crate::support::rows::{number, text, writers};
-use crate::support::{Setup, Trial, World, plan, reason, secrecy};
+use crate::support::{Setup, Trial, World, first_page_only, plan, reason, secrecy};
 
 #[tokio::test]
 async fn a_wider_window_walks_anew_and_rewrites_nothing_that_is_equal() {
@@ -73,10 +73,19 @@ async fn a_requested_restart_walks_again_and_rewrites_only_what_github_changed()
     trial.finish().await;
 }
 
-/// Ten pages, each of which takes a while.
+/// Some pages, of which all but the first take a while.
 fn slow() -> Setup {
-    let list = json!({"operation": "ListPullRequests"});
-    Setup::from(World::of("acme/slow", 40)).faults(json!([{"match": list, "answer": "slow:0.4"}]))
+    Setup::from(World::of("acme/slow", 40)).faults(first_page_only())
+}
+
+/// Waits until the edit is seen, then lets the walk run.
+async fn heeded(trial: &Trial) {
+    trial
+        .until("slow", "the edit is seen", |object| {
+            status(object).observed_generation == object.metadata.generation
+        })
+        .await;
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
 }
 
 fn pages_of_4() -> serde_json::Value {
@@ -140,6 +149,7 @@ async fn an_edit_under_way_starts_the_new_walk_at_once() {
     trial.apply("slow", json!({"repository": "acme/slow", "chunk": pages_of_4()})).await;
     trial.moves().await;
     trial.edit("slow", json!({"spec": {"maxPullRequests": 6}})).await;
+    heeded(&trial).await;
     let object = trial.succeeded("slow").await;
     assert_eq!(reason(&object), "WindowVerified");
     assert_eq!(status(&object).processed_pull_requests, Some(6));
@@ -154,6 +164,7 @@ async fn an_edited_size_counts_from_the_next_chunk_and_restarts_nothing() {
     trial.apply("slow", json!({"repository": "acme/slow", "chunk": {"size": 3}})).await;
     trial.moves().await;
     trial.edit("slow", json!({"spec": {"chunk": {"size": 10}}})).await;
+    heeded(&trial).await;
     trial.succeeded("slow").await;
     let sizes = "SELECT string_agg(cardinality(pr_numbers)::text, ' ' ORDER BY chunk_number) \
                  FROM backfill_chunks WHERE status = 'completed'";
