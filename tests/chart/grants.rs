@@ -82,6 +82,9 @@ async fn what_is_granted_is_used_and_nothing_else() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let account = "rel-backfill-operator";
+    let full_name = format!("{namespace}:{account}");
+    let allowed = cluster.await_permission(&full_name, &namespace, ["list", "repositorybackfills"]);
+    allowed.await.unwrap();
     ground.options.kubeconfig =
         cluster.account_kubeconfig(&namespace, account, None).await.unwrap();
     let trial = ground.start().await;

@@ -19,6 +19,7 @@ use super::{argocd, documents, rendered};
 use crate::support::{LIMIT, Setup, Trial, World};
 
 const ACCOUNT: &str = "wait-for-backfills";
+const KIND: &str = "repositorybackfills";
 
 fn manifest() -> String {
     std::fs::read_to_string(argocd("wait.yaml")).unwrap()
@@ -38,6 +39,9 @@ impl Waiting {
         std::fs::write(file.path(), of_it).unwrap();
         let path = file.path().display().to_string();
         cluster.kubectl_text(&["apply", "--server-side", "-f", &path]).unwrap();
+        let account = format!("{namespace}:{ACCOUNT}");
+        let allowed = cluster.await_permission(&account, namespace, ["watch", KIND]);
+        allowed.await.unwrap();
         let kubeconfig = cluster.account_kubeconfig(namespace, ACCOUNT, None).await.unwrap();
         let output = NamedTempFile::new().unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_backfill-operator"))
@@ -118,9 +122,8 @@ async fn a_wait_ends_when_all_have_succeeded_and_not_before() {
     };
     let rules = of_kind(&manifest(), "Role")["rules"].clone();
     let verbs = rules[0]["verbs"].as_array().unwrap().iter();
-    let granted: BTreeSet<_> = verbs
-        .map(|verb| ("repositorybackfills".to_owned(), verb.as_str().unwrap().to_owned()))
-        .collect();
+    let granted: BTreeSet<_> =
+        verbs.map(|verb| (KIND.to_owned(), verb.as_str().unwrap().to_owned())).collect();
     assert_eq!(rules.as_array().unwrap().len(), 1);
     assert_eq!(used, granted, "what the Job's account may and what it uses");
     trial.finish().await;

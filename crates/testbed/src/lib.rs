@@ -38,11 +38,11 @@ pub fn use_ring() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// An HTTP client for loopback: no proxy of the environment, ten seconds per request.
+/// An HTTP client for loopback: no proxy of the environment, a minute per request.
 pub fn http() -> reqwest::Client {
     use_ring();
     // Nobody on loopback needs the system's authorities, which take a while to read.
     let builder = reqwest::Client::builder().no_proxy().tls_certs_only([]);
     // Building fails only for settings that are fixed here.
-    builder.timeout(std::time::Duration::from_secs(10)).build().unwrap_or_default()
+    builder.timeout(std::time::Duration::from_mins(1)).build().unwrap_or_default()
 }

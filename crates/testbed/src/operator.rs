@@ -20,6 +20,8 @@ use crate::{clone, ports};
 pub const OPERATOR: &str = "backfill-operator";
 const START_LIMIT: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Whoever does not say by then that it is ready is asked again.
+const READY_LIMIT: Duration = Duration::from_secs(10);
 
 /// How an operator is started.
 #[derive(Debug, Clone)]
@@ -195,6 +197,7 @@ impl Drop for Operator {
 
 /// Whether an operator at this address says that it is ready.
 pub async fn is_ready(url: &str) -> bool {
-    let answer = crate::http().get(format!("{url}/readyz")).send().await;
+    let question = crate::http().get(format!("{url}/readyz")).timeout(READY_LIMIT);
+    let answer = question.send().await;
     answer.is_ok_and(|answer| answer.status().is_success())
 }

@@ -125,9 +125,13 @@ fn named(name: &str) -> ConfigMap {
 /// The operator's account, through a proxy, allowed to edit a namespace of its own.
 async fn through(cluster: &Cluster, proxy: &ApiProxy) -> Api<ConfigMap> {
     let namespace = cluster.create_namespace().await.unwrap();
-    let account = "--serviceaccount=backfill-system:backfill-operator";
-    let binding = ["create", "rolebinding", "edit", "--clusterrole=edit", account];
+    let account = "backfill-system:backfill-operator";
+    let whose = format!("--serviceaccount={account}");
+    let binding = ["create", "rolebinding", "edit", "--clusterrole=edit", &whose];
     cluster.kubectl_text(&[&binding[..], &["-n", &namespace]].concat()).unwrap();
+    for verb in ["create", "list", "watch"] {
+        cluster.await_permission(account, &namespace, [verb, "configmaps"]).await.unwrap();
+    }
     let kubeconfig = cluster.operator_kubeconfig(Some(&proxy.url())).await.unwrap();
     Api::namespaced(client_from(&kubeconfig).await.unwrap(), &namespace)
 }

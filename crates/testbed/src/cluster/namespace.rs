@@ -136,6 +136,19 @@ impl Cluster {
         kubeconfig::write(&file, server.unwrap_or(&own), &pki, &Identity::Token(&token))?;
         Ok(file)
     }
+
+    /// Waits until a ServiceAccount, `NAMESPACE:NAME`, may do this in `namespace`, a verb and a
+    /// resource: the API server goes by a binding only a moment after it has taken it.
+    pub async fn await_permission(
+        &self,
+        account: &str,
+        namespace: &str,
+        [verb, resource]: [&str; 2],
+    ) -> anyhow::Result<()> {
+        let user = format!("--as=system:serviceaccount:{account}");
+        let args = ["auth", "can-i", verb, resource, "-n", namespace, &user];
+        until_ok("the permission", async || self.kubectl_text(&args)).await.map(drop)
+    }
 }
 
 /// Whether a condition of an object has this status.

@@ -116,6 +116,8 @@ pub fn apiserver(dir: &RunDir, assets: &Assets, ports: Ports, choices: &Choices)
         format!("--cert-dir={}", dir.join("pki").display()),
         format!("--audit-policy-file={}", dir.join("audit-policy.yaml").display()),
         format!("--audit-log-path={}", dir.join("log/audit.json").display()),
+        // Megabytes. By default it is a new file after 100, and who reads it misses the rest.
+        "--audit-log-maxsize=4000".to_owned(),
     ];
     args.extend(choices.apiserver_flags.iter().cloned());
     program(dir, APISERVER, &assets.kube_apiserver, args)
