@@ -6,9 +6,11 @@
 
 mod served;
 
+use std::time::{Duration, Instant};
+
 use backfill_api::{Disposition, Reason};
 use backfill_engine::model::{Part, Repository};
-use backfill_github::{Client, Depth, Error};
+use backfill_github::{Chunk, Client, Depth, Error};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::json;
@@ -87,18 +89,39 @@ async fn a_chunk_whose_follow_up_fails_fails_as_a_whole() {
     served.requests().await;
 }
 
+/// A chunk some of whose connections break: what it came to, and how many broke. Another one where
+/// a busy machine told of a break only after a second: then it is rightly not tried once more.
+async fn broken(
+    served: &Served,
+    client: &Client,
+    repository: &Repository,
+    when: &str,
+) -> (Result<Chunk, Error>, u64) {
+    let breaks = async || served.requests().await["by_answer"]["reset"].as_u64().unwrap_or(0);
+    for _ in 0..10 {
+        let before = breaks().await;
+        served.fault(when, "reset").await;
+        let read = chunk(client, repository, None, 20, &USUAL_PARTS).await;
+        let elapsed = read.as_ref().err().and_then(Error::elapsed);
+        if elapsed.is_none_or(|elapsed| elapsed < Duration::from_secs(1)) {
+            return (read, breaks().await - before);
+        }
+    }
+    panic!("each break was told too late");
+}
+
 #[tokio::test]
 async fn a_connection_that_breaks_at_once_is_tried_once_more() {
     let served = Served::start(WORLD);
     let (client, repository) = begin(&served).await;
-    served.fault(r#"{"times":1}"#, "reset").await;
-    chunk(&client, &repository, None, 20, &USUAL_PARTS).await.unwrap();
-    served.fault("{}", "reset").await;
-    let error = chunk(&client, &repository, None, 20, &USUAL_PARTS).await.unwrap_err();
+    let (read, breaks) = broken(&served, &client, &repository, r#"{"times":1}"#).await;
+    read.unwrap();
+    assert_eq!(breaks, 1);
+    let (read, breaks) = broken(&served, &client, &repository, "{}").await;
+    let error = read.unwrap_err();
     assert_eq!(name(&error), "Interrupted", "{error:?}");
     assert_eq!(error.disposition(), Disposition::Transient);
-    let ledger = served.requests().await;
-    assert_eq!(ledger["by_answer"]["reset"], 3, "{ledger:#}");
+    assert_eq!(breaks, 2);
 }
 
 #[tokio::test]
@@ -150,7 +173,7 @@ async fn after_either_form_of_exhaustion_nobody_of_the_identity_asks_before_the_
         let sent = served.requests().await["requests"].clone();
         let until = error.until().unwrap();
         let other = github.client(SecretString::from("ghp_test"));
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
         for client in [&client, &other] {
             let error = client.resolve(&repository.name).await.unwrap_err();
             assert_eq!((name(&error).as_str(), error.until()), ("PrimaryLimit", Some(until)));
@@ -187,11 +210,11 @@ async fn sleep_until(until: Timestamp) {
     tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
 }
 
-#[tokio::test]
-async fn a_walk_over_several_windows_never_goes_on_after_exhaustion() {
+/// Walks with nine points in each window of so many seconds; how often it had to wait.
+async fn waits_with_windows_of(seconds: u64) -> usize {
     let served = Served::start(WORLD);
-    let limits = r#"{"points_per_window":9,"window_seconds":2}"#;
-    served.post("/_standin/limits", limits).await;
+    let limits = format!(r#"{{"points_per_window":9,"window_seconds":{seconds}}}"#);
+    served.post("/_standin/limits", &limits).await;
     let (client, repository) = begin(&served).await;
     let client = client.spending_for("flow", 2);
     let (mut cursor, mut read, mut waits) = (None, 0, 0);
@@ -213,8 +236,21 @@ async fn a_walk_over_several_windows_never_goes_on_after_exhaustion() {
         }
     }
     assert_eq!(read, 60);
-    assert!(waits >= 2, "{waits} waits");
     served.requests().await;
+    waits
+}
+
+#[tokio::test]
+async fn a_walk_over_several_windows_never_goes_on_after_exhaustion() {
+    let mut waits = 0;
+    // A busy machine may take longer than a short window to spend its points.
+    for seconds in [2, 6, 20] {
+        waits = waits_with_windows_of(seconds).await;
+        if waits >= 2 {
+            break;
+        }
+    }
+    assert!(waits >= 2, "{waits} waits");
 }
 
 #[tokio::test]
@@ -248,9 +284,15 @@ async fn a_pull_request_that_changes_while_it_is_read_is_read_once_more() {
     let client = served.client();
     let repository = resolve(&client, "o/r").await;
     // The list is answered late, and then 100 of its 120 comments are gone already.
-    served.fault(r#"{"operation":"ListPullRequests"}"#, "slow:1.5").await;
+    served.fault(r#"{"operation":"ListPullRequests"}"#, "slow:3").await;
+    let before = served.requests().await["pages_by_cursor"].clone();
+    let deadline = Instant::now() + Duration::from_secs(30);
     let change = async {
-        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        // Counted when the answer is made, before it is held back.
+        while served.requests().await["pages_by_cursor"] == before {
+            assert!(Instant::now() < deadline, "the list is not asked for");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         served.post("/_standin/world", &pull(comments(20))).await;
     };
     let (read, ()) = tokio::join!(chunk(&client, &repository, None, 5, &USUAL_PARTS), change);

@@ -18,6 +18,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 const TOKEN: &str = "ghp_canarycanarycanary";
+/// How often a case is tried that a busy machine may spoil.
+const ROUNDS: usize = 10;
 
 /// 2026-11-20 10:00:00 UTC, always.
 fn clock() -> Timestamp {
@@ -29,7 +31,7 @@ fn config(url: String) -> Config {
         url,
         user_agent: "backfill-operator/test".to_owned(),
         clock,
-        request_timeout: Duration::from_millis(1_500),
+        request_timeout: Duration::from_secs(10),
         max_body_bytes: 10_000,
         allow_http: true,
         on_answer: OnAnswer::default(),
@@ -168,10 +170,18 @@ async fn a_connection_closed_without_a_word_is_tried_once_more_and_only_once() {
     let (client, seen) = server(vec![Vec::new(), answer("200 OK", "", GOOD)]).await;
     resolve(&client).await.unwrap();
     assert_eq!(seen.await.unwrap().len(), 2);
-    let (client, seen) = server(vec![Vec::new(), Vec::new()]).await;
-    let error = once(&client).await.unwrap_err();
-    assert!(matches!(error, Error::Interrupted { .. }), "{error:?}");
-    assert_eq!(seen.await.unwrap().len(), 2);
+    for _ in 0..ROUNDS {
+        let (client, seen) = server(vec![Vec::new(), Vec::new()]).await;
+        let error = once(&client).await.unwrap_err();
+        assert!(matches!(error, Error::Interrupted { .. }), "{error:?}");
+        // A busy machine may tell of the break too late for another try.
+        if error.elapsed() < Some(Duration::from_secs(1)) {
+            let seen = tokio::time::timeout(Duration::from_secs(10), seen).await;
+            assert_eq!(seen.expect("no second try").unwrap().len(), 2);
+            return;
+        }
+    }
+    panic!("each break was told too late");
 }
 
 #[tokio::test]
@@ -254,7 +264,10 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn silence_ends_at_the_time_out() {
-    let (_listener, github) = listening().await;
+    let (listener, _) = listening().await;
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let request_timeout = Duration::from_millis(1_500);
+    let github = GitHub::new(Config { request_timeout, ..config(url) }).unwrap();
     let client = github.client(SecretString::from(TOKEN));
     let error = resolve(&client).await.unwrap_err();
     assert!(matches!(error, Error::TimedOut { status: None, .. }), "{error:?}");
