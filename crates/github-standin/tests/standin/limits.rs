@@ -167,7 +167,7 @@ fn response_seconds_end_in_a_secondary_limit() {
 fn too_many_at_once_are_refused_and_a_violation() {
     let limits = Limits { concurrent: 2, ..Limits::default() };
     let running = start_with(world(&[]), limits, &[]);
-    running.plan(&json!([{"answer": "slow:1"}]));
+    running.plan(&json!([{"answer": "slow:5"}]));
     let answers: Vec<bool> = std::thread::scope(|scope| {
         let calls: Vec<_> =
             (0..4).map(|_| scope.spawn(|| secondary(&running.query(ONE_POINT)))).collect();
