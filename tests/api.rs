@@ -13,6 +13,8 @@ use kube::core::Status;
 use serde_json::{Value, json};
 use testbed::Cluster;
 
+use crate::support::LIMIT;
+
 /// A namespace of the shared cluster, and objects of the kind in it as plain JSON.
 struct Place {
     cluster: &'static Cluster,
@@ -65,7 +67,7 @@ impl Place {
 
     /// The server publishes its documentation a moment after it serves a kind.
     async fn await_documentation(&self) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + LIMIT;
         while !self.cluster.kubectl(&["explain", "rbf"]).unwrap().status.success() {
             assert!(Instant::now() < deadline, "kubectl explain knows no rbf");
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -292,17 +294,17 @@ async fn kubectl_explain_describes_every_field() {
 async fn kubectl_wait_does_not_take_a_new_object_for_a_finished_one() {
     let place = Place::new().await;
     place.create("waited-for", &json!({"repository": "a/b"})).await.unwrap();
-    let wait = |condition: &str| {
+    let wait = |condition: &str, limit: &str| {
         let condition = format!("--for=condition={condition}");
-        let args = ["-n", &place.namespace, "wait", "rbf/waited-for", "--timeout=1s", &condition];
+        let args = ["-n", &place.namespace, "wait", "rbf/waited-for", limit, &condition];
         place.cluster.kubectl_text(&args).map_err(|error| error.to_string())
     };
-    let not_yet = |waited: Result<String, String>| {
-        let said = waited.unwrap_err();
+    let not_yet = |condition: &str| {
+        let said = wait(condition, "--timeout=1s").unwrap_err();
         assert!(said.contains("timed out"), "{said}");
     };
-    not_yet(wait("Ready"));
-    not_yet(wait("Succeeded"));
+    not_yet("Ready");
+    not_yet("Succeeded");
     let condition = |kind: &str| {
         json!({"type": kind, "status": "True", "reason": "Verified", "message": "",
             "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z"})
@@ -311,9 +313,11 @@ async fn kubectl_wait_does_not_take_a_new_object_for_a_finished_one() {
         "conditions": [condition("Ready"), condition("Succeeded")]}});
     let patch = ["-n", &place.namespace, "patch", "rbf/waited-for", "--type=merge", "-p"];
     place.kubectl(&[&patch[..], &[&status.to_string(), "--subresource=status"]].concat());
-    assert!(wait("Ready").is_ok() && wait("Succeeded").is_ok());
+    for condition in ["Ready", "Succeeded"] {
+        wait(condition, "--timeout=60s").unwrap();
+    }
     // What was true of the spec before is not true of this one.
     place.kubectl(&[&patch[..], &[r#"{"spec": {"maxPullRequests": 5}}"#]].concat());
-    not_yet(wait("Ready"));
-    not_yet(wait("Succeeded"));
+    not_yet("Ready");
+    not_yet("Succeeded");
 }

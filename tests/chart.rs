@@ -15,6 +15,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use testbed::{Choices, Cluster, assets, chart, clone};
 
+use crate::support::LIMIT;
+
 /// What every install must name.
 const DATABASE: &str = "database.existingSecret=database";
 
@@ -281,7 +283,7 @@ async fn upgrading_uninstalling_and_installing_again_keeps_every_object() {
 
 /// Creates the object as soon as its kind is served.
 async fn testbed_served(cluster: &Cluster, path: &str) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    let deadline = std::time::Instant::now() + LIMIT;
     while let Err(error) = cluster.kubectl_text(&["create", "-f", path]) {
         assert!(std::time::Instant::now() < deadline, "{error}");
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;

@@ -50,8 +50,10 @@ async fn assert_strictly_taken(cluster: &Cluster, manifest: PathBuf, word: &str)
     let deadline = Instant::now() + LIMIT;
     while let Err(said) = create(&text).await {
         assert!(Instant::now() < deadline, "{said}");
-        // The kind is served a moment after it is defined.
-        assert!(said.contains("no matches for kind") || said.contains("not found"), "{said}");
+        // The kind is served a moment after it is defined, and a moment after it is discovered.
+        let unserved =
+            ["no matches for kind", "not found", "could not find the requested resource"];
+        assert!(unserved.iter().any(|words| said.contains(words)), "{said}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert!(text.contains(word), "{word}");

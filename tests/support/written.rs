@@ -11,8 +11,7 @@ use futures::StreamExt;
 use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::{Api, ResourceExt};
 
-/// How long the watch may lag behind the last write.
-const LAG: Duration = Duration::from_secs(10);
+use super::LIMIT;
 
 /// One status as the operator wrote it.
 #[derive(Clone, Debug)]
@@ -108,7 +107,7 @@ impl Recorder {
         let newest = self.api.list(&ListParams::default()).await.unwrap();
         let newest = newest.items.into_iter().filter_map(|object| Some((object.uid()?, object)));
         let newest: Vec<_> = newest.collect();
-        let deadline = tokio::time::Instant::now() + LAG;
+        let deadline = tokio::time::Instant::now() + LIMIT;
         loop {
             {
                 let seen = self.seen.lock().unwrap();

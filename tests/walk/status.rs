@@ -16,7 +16,7 @@ async fn a_finished_walk_says_all_that_it_was() {
     let chunk = json!({"size": 20, "minSize": 20, "maxSize": 20});
     trial.apply("api", json!({"repository": "acme/api", "chunk": chunk})).await;
     // What a pipeline would run, blocking, with kubectl's own idea of a condition.
-    let args = ["wait", "--for=condition=Succeeded", "--timeout=60s", "-n", &trial.namespace];
+    let args = ["wait", "--for=condition=Succeeded", "--timeout=150s", "-n", &trial.namespace];
     let (cluster, args) = (trial.cluster, args.map(str::to_owned));
     let waiting = tokio::task::spawn_blocking(move || {
         let args: Vec<&str> = args.iter().map(String::as_str).chain(["rbf/api"]).collect();

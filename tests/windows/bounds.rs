@@ -85,7 +85,7 @@ async fn days_are_counted_from_when_the_window_was_set_and_do_not_drift() {
     Oracle::of("acme/days").only(|number, _| number > 1).check(&trial).await;
     let edge = "SELECT extract(epoch FROM now() - window_since) FROM progressive_backfill_state";
     let days = crate::support::rows::number(&trial.rows, edge).await;
-    assert!((0..=120).contains(&(days - 30 * 86_400)), "thirty days and a moment: {days} s");
+    assert!((0..=300).contains(&(days - 30 * 86_400)), "thirty days and a moment: {days} s");
     // Other edits of the spec leave the window's instant alone: no new walk.
     trial.edit("days", json!({"spec": {"priority": "Low"}})).await;
     trial.succeeded("days").await;
