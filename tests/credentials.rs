@@ -135,7 +135,8 @@ async fn what_is_proved_outlasts_an_edit_that_cannot_be_followed() {
     let refused = json!([{"match": {"credential": trial.token}, "answer": "401"}]);
     trial.standin.set_faults(&plan(refused)).await.unwrap();
     trial.edit("api", json!({"spec": {"maxPullRequests": 3}})).await;
-    trial.stalled("api", "CredentialsInvalid").await;
+    let other = trial.stalled("api", "CredentialsInvalid").await;
+    assert_eq!(status(&other).stage, Some(backfill_api::Stage::Resolve), "no walk has begun");
     let requests = trial.counts().await["requests"].clone();
     trial.edit("api", json!({"spec": {"maxPullRequests": null}})).await;
     trial.succeeded("api").await;

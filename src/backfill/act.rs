@@ -1,4 +1,4 @@
-//! Carries out the one step that was decided: a match without choices of its own.
+//! Carries out the one step that was decided.
 //!
 //! It must not know how an outcome is shown.
 
@@ -31,7 +31,7 @@ pub async fn act(
 ) -> Outcome {
     match step {
         Step::Forget => Outcome::Silent(None),
-        Step::Finalize => deletion::finalize(ctx, object).await,
+        Step::Finalize => deletion::finalize(ctx, object, observed).await,
         Step::SetFinalizer(wanted) => deletion::set_finalizer(ctx, object, wanted).await,
         Step::Suspend => suspend(ctx, observed).await,
         Step::Reject { fault, until } => reject(ctx, observed, fault, until).await,
@@ -50,10 +50,11 @@ async fn suspend(ctx: &Context, observed: &Observed) -> Outcome {
         Err(elsewhere) => return elsewhere,
     };
     // A row that could not be read could not be told either.
-    let again = if observed.seen.state.is_err() { retry::STALLED_LOOK } else { retry::REST_LOOK };
+    let is_told = observed.seen.state.is_ok();
+    let again = if is_told { retry::REST_LOOK } else { retry::LONGEST_BACKOFF };
     Shown::new(Reason::Suspended, "suspended; set spec.suspend to false to go on")
         .state(state)
-        .at((ctx.clock)() + again)
+        .at(within(ctx, again))
         .outcome()
 }
 
@@ -80,13 +81,7 @@ pub async fn wait(
     pause: Pause,
 ) -> Outcome {
     match pause {
-        Pause::Unchanged => {
-            if let Err(fault) = &observed.seen.state {
-                // Nothing is shown of it, but the looks become rarer as after any other.
-                remember(ctx, object, observed, fault, until);
-            }
-            Outcome::Silent(Some(until))
-        }
+        Pause::Unchanged => Outcome::Silent(Some(until)),
         // A short pause inside a walk is no news: people still see it walk.
         Pause::Turn { reason: Reason::Paced, .. }
             if until.duration_since((ctx.clock)()) < LONG_PAUSE
@@ -242,7 +237,12 @@ fn complete(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> 
             bounds(&object.spec, observed.seen.now).is_whole_history(),
         )
     };
-    Shown::new(reason, message).state(state).at((ctx.clock)() + retry::REST_LOOK).outcome()
+    Shown::new(reason, message).state(state).at(within(ctx, retry::REST_LOOK)).outcome()
+}
+
+/// A point in the later half of `span`, so that what rests does not look all at once.
+fn within(ctx: &Context, span: SignedDuration) -> Timestamp {
+    (ctx.clock)() + span.mul_f64(0.5 + (ctx.random)() / 2.0)
 }
 
 /// What is said of a proved walk.

@@ -3,11 +3,14 @@
 //! With Retain none of this is ever reached: there is no finalizer at all.
 
 use backfill_api::{ROWS_FINALIZER, Reason, RepositoryBackfill};
+use backfill_engine::fingerprint::fingerprint;
+use backfill_engine::model::{NodeId, ObjectRef};
 use jiff::SignedDuration;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
+use super::observe::{Observed, id_of};
 use super::outcome::{Outcome, Shown};
 use super::{Context, events};
 
@@ -31,15 +34,15 @@ pub async fn set_finalizer(ctx: &Context, object: &RepositoryBackfill, wanted: b
 }
 
 /// Removes the rows that the object brought in, then lets it go.
-pub async fn finalize(ctx: &Context, object: &RepositoryBackfill) -> Outcome {
+pub async fn finalize(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
     let uid = object.uid().unwrap_or_default();
-    if let Some(other) = other_of_repository(ctx, object) {
-        let note = format!("the rows stay: {other} captures this repository too");
-        events::warn(ctx, object, Reason::RepositoryClaimed, &note).await;
-        return let_go(ctx, object).await;
-    }
+    let state = observed.seen.own_state();
+    let heir = state.and_then(|state| heir(ctx, &uid, &state.repository_node_id));
     loop {
-        let removed = ctx.store.delete_rows(&uid, BATCH).await;
+        let removed = match &heir {
+            Some(heir) => ctx.store.hand_over(&uid, &heir.uid).await.map(|()| false),
+            None => ctx.store.delete_rows(&uid, BATCH).await,
+        };
         let now = (ctx.clock)();
         match removed {
             Ok(true) => ctx.memory.deletion_goes_on(&uid),
@@ -48,7 +51,8 @@ pub async fn finalize(ctx: &Context, object: &RepositoryBackfill) -> Outcome {
                 let since = ctx.memory.deletion_failing_since(&uid, now);
                 if now.duration_since(since) < GIVE_UP_AFTER {
                     let message = format!("rows are removed once the database lets us: {error}");
-                    return Shown::new(Reason::Deleting, message).at(now + LOOK).outcome();
+                    let shown = Shown::new(Reason::Deleting, message).state(state.cloned());
+                    return shown.at(now + LOOK).outcome();
                 }
                 let note = format!("rows could not be removed for 10 minutes and stay: {error}");
                 events::warn(ctx, object, error.reason(), &note).await;
@@ -56,24 +60,25 @@ pub async fn finalize(ctx: &Context, object: &RepositoryBackfill) -> Outcome {
             }
         }
     }
-    let_go(ctx, object).await
-}
-
-/// Another object that stands on the same rows, whichever of them a row names as its owner.
-fn other_of_repository(ctx: &Context, object: &RepositoryBackfill) -> Option<String> {
-    let others = ctx.objects.state();
-    let other = others.iter().find(|other| {
-        other.metadata.uid != object.metadata.uid
-            && other.metadata.deletion_timestamp.is_none()
-            && !other.spec.dry_run
-            && other.spec.repository.eq_ignore_ascii_case(&object.spec.repository)
-    })?;
-    Some(format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
-}
-
-async fn let_go(ctx: &Context, object: &RepositoryBackfill) -> Outcome {
+    if let Some(heir) = heir {
+        let (namespace, name) = (heir.namespace, heir.name);
+        let note = format!("the rows stay: they are what {namespace}/{name} has captured, too");
+        events::warn(ctx, object, Reason::RepositoryClaimed, &note).await;
+    }
     let failed = patch(ctx, object, false).await.is_err();
     Outcome::Silent(failed.then(|| (ctx.clock)() + LOOK))
+}
+
+/// Another object whose proved history the rows of this repository are.
+fn heir(ctx: &Context, uid: &str, repository: &NodeId) -> Option<ObjectRef> {
+    let others = ctx.objects.state();
+    let mut others = others.iter().filter(|other| {
+        let status = other.status.as_ref();
+        let proved = status.and_then(|status| status.walk_fingerprint.as_deref());
+        other.metadata.deletion_timestamp.is_none()
+            && proved == Some(&fingerprint(repository, &other.spec))
+    });
+    others.find(|other| other.uid().as_deref() != Some(uid)).map(|other| id_of(other))
 }
 
 /// One patch that fails on a recreated object, and leaves other finalizers alone.

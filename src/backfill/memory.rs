@@ -1,7 +1,7 @@
 //! What this process remembers between two looks: nothing that a restart must not forget.
 //!
-//! The last status written, so that an equal one is not written again, and troubles met before
-//! there was a row in the database to keep them in.
+//! The last status written, so that an equal one is not written again, and troubles that no row in
+//! the database keeps: there is none yet, or it is that of a proved walk.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

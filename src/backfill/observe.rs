@@ -148,10 +148,11 @@ fn object_seen(
     let refused = deletes_rows && !ctx.settings.allow_row_deletion;
     let restart_requested_at = requested(object, RESTART_REQUESTED_AT);
     let fingerprint = state.map(|state| fingerprint(&state.repository_node_id, spec));
-    let succeeded = object.status.as_ref().is_some_and(|status| {
+    let proved_walk = object.status.as_ref().and_then(|status| {
         let restarts = restart_requested_at.is_some()
             && restart_requested_at != status.last_handled_restart_requested_at;
-        !restarts && has_succeeded(status, fingerprint.as_deref(), object.metadata.generation)
+        let proved = proved_walk(status, fingerprint.as_deref(), object.metadata.generation);
+        proved.filter(|_| !restarts)
     });
     ObjectSeen {
         id: id.clone(),
@@ -170,27 +171,28 @@ fn object_seen(
             .as_ref()
             .is_some_and(|status| status.observed_generation != object.metadata.generation),
         max_consecutive_errors: i64::from(spec.failure_policy.max_consecutive_errors),
-        succeeded,
+        proved_walk,
     }
 }
 
-/// Whether what the spec asks for was proved: where its fingerprint can be known, by that of the
-/// proved walk, which edits of anything else leave as it is; else by the words on this generation.
-fn has_succeeded(
+/// The walk that proved what the spec asks for, as a status tells it: by the fingerprint of that
+/// walk, which edits of anything else leave as it is; or by its words on this generation, 0 then.
+fn proved_walk(
     status: &RepositoryBackfillStatus,
-    fingerprint: Option<&str>,
+    wanted: Option<&str>,
     generation: Option<i64>,
-) -> bool {
+) -> Option<i64> {
+    if wanted.is_some() && status.walk_fingerprint.as_deref() == wanted {
+        return status.walk;
+    }
     let reached = |condition: &Condition| {
         condition.type_ == SUCCEEDED
             && condition.status == "True"
             && condition.observed_generation == generation
     };
-    match fingerprint {
-        Some(wanted) => status.walk_fingerprint.as_deref() == Some(wanted),
-        // A restart that is under way has a stage.
-        None => status.stage.is_none() && status.conditions.iter().any(reached),
-    }
+    // Succeeded stays while a restart is under way, which has a stage.
+    let is_said = status.stage.is_none() && status.conditions.iter().any(reached);
+    is_said.then_some(0)
 }
 
 fn row_deletion_refused() -> Fault {

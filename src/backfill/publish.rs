@@ -17,7 +17,7 @@ use super::Context;
 use super::memory::Written;
 use super::observe::Observed;
 use super::outcome::{Outcome, Shown};
-use super::write::{NotTaken, stored, write};
+use super::write::{NotTaken, is_transition, stored, write};
 use crate::metrics::{Metrics, ObjectFigures};
 
 /// Between two transitions a status is written at most this often.
@@ -53,7 +53,8 @@ pub async fn publish(
         write(ctx, object, status).await
     };
     match (shown.next, written) {
-        (_, Err(NotTaken { again })) => Action::requeue(again),
+        (Some(next), Err(NotTaken { again })) => Action::requeue(until(ctx, next).min(again)),
+        (None, Err(NotTaken { again })) => Action::requeue(again),
         (Some(next), Ok(())) => Action::requeue(until(ctx, next)),
         (None, Ok(())) => Action::await_change(),
     }
@@ -116,7 +117,7 @@ async fn status_of(
     let mut status = projected(ctx, object, observed, shown, previous);
     if ours.is_none()
         && status != watched
-        && let Some(theirs) = stored(ctx, object).await.and_then(|stored| stored.status)
+        && let Some(theirs) = stored(ctx, object).await.flatten().and_then(|stored| stored.status)
     {
         status = projected(ctx, object, observed, shown, &theirs);
         ctx.memory.note_seen(&uid, theirs);
@@ -142,9 +143,9 @@ fn projected(
         summary: shown.summary.clone(),
         previous,
         state: shown.state.as_ref(),
-        has_moved: observed.zip(shown.state.as_ref()).is_some_and(|(observed, state)| {
-            state.chunks_completed > 0 && observed.seen.covers(state)
-        }),
+        is_asked: observed
+            .zip(shown.state.as_ref())
+            .is_some_and(|(observed, state)| observed.seen.covers(state)),
         store_unread: observed.is_none_or(|observed| observed.seen.state.is_err()),
         limits,
         floor: observed.map_or(0, |observed| observed.floor),
@@ -160,24 +161,6 @@ fn projected(
 
 fn is_queued(shown: &Shown) -> bool {
     shown.summary.reason == Reason::Queued
-}
-
-/// Whether people would call it news: another state, reason, stage or generation, or a request
-/// that is answered.
-pub fn is_transition(last: &RepositoryBackfillStatus, next: &RepositoryBackfillStatus) -> bool {
-    let told = |status: &RepositoryBackfillStatus| {
-        let conditions: Vec<_> = status
-            .conditions
-            .iter()
-            .map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone()))
-            .collect();
-        let handled = (
-            status.last_handled_requested_at.clone(),
-            status.last_handled_restart_requested_at.clone(),
-        );
-        (conditions, status.stage, status.observed_generation, handled)
-    };
-    told(last) != told(next)
 }
 
 /// The object's six series.

@@ -13,7 +13,6 @@ use serde_json::json;
 
 use super::Context;
 use super::events::announce;
-use super::publish::is_transition;
 
 /// A write that the API server did not take is tried again after this.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
@@ -73,16 +72,20 @@ pub async fn write(
 /// Whether the object that the status speaks of is no more. Another of its name, and a status that
 /// the schema does not allow, are both answered 422.
 async fn is_gone(ctx: &Context, object: &RepositoryBackfill, answer: &Status) -> bool {
-    answer.is_not_found() || (answer.is_invalid() && stored(ctx, object).await.is_none())
+    answer.is_not_found() || (answer.is_invalid() && stored(ctx, object).await == Some(None))
 }
 
-/// The object as the API server has it now; `None` where it is gone or cannot be read.
-pub async fn stored(ctx: &Context, object: &RepositoryBackfill) -> Option<RepositoryBackfill> {
+/// The object as the API server has it now, `Some(None)` where it is gone; `None` where it cannot
+/// be read.
+pub async fn stored(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+) -> Option<Option<RepositoryBackfill>> {
     let api: Api<RepositoryBackfill> =
         Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
     let name = object.name_any();
-    let found = tokio::time::timeout(WRITE_TIMEOUT, api.get_opt(&name)).await.ok()?.ok()??;
-    Some(found).filter(|found| found.metadata.uid == object.metadata.uid)
+    let found = tokio::time::timeout(WRITE_TIMEOUT, api.get_opt(&name)).await.ok()?.ok()?;
+    Some(found.filter(|found| found.metadata.uid == object.metadata.uid))
 }
 
 /// Whether it was written is not known.
@@ -115,4 +118,22 @@ async fn patch(
         ..PatchParams::default()
     };
     api.patch_status(&object.name_any(), &params, &Patch::<()>::Json(operations)).await.map(|_| ())
+}
+
+/// Whether people would call it news: another state, reason, stage or generation, or a request
+/// that is answered.
+pub fn is_transition(last: &RepositoryBackfillStatus, next: &RepositoryBackfillStatus) -> bool {
+    let told = |status: &RepositoryBackfillStatus| {
+        let conditions: Vec<_> = status
+            .conditions
+            .iter()
+            .map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone()))
+            .collect();
+        let handled = (
+            status.last_handled_requested_at.clone(),
+            status.last_handled_restart_requested_at.clone(),
+        );
+        (conditions, status.stage, status.observed_generation, handled)
+    };
+    told(last) != told(next)
 }

@@ -143,7 +143,7 @@ impl Metrics {
         // Rows that go with a deleted object are no history to fetch.
         let rests = figures.reason == Some(Reason::Deleting);
         let active = figures.state.map(|state| {
-            let done = matches!(state, State::Complete | State::Planned | State::Suspended);
+            let done = state.is_at_rest();
             f64::from(!done && !rests)
         });
         let stalled = figures.state.map(|_| f64::from(stalls));

@@ -71,7 +71,8 @@ async fn rows_that_another_object_stands_on_stay() {
     let spec = json!({"repository": "acme/api", "deletionPolicy": "Delete"});
     trial.apply("first", spec).await;
     trial.succeeded("first").await;
-    trial.apply("second", json!({"repository": "acme/api"})).await;
+    let spec = json!({"repository": "acme/api", "deletionPolicy": "Delete"});
+    trial.apply("second", spec).await;
     trial.succeeded("second").await;
     // The row is the first's again, and the second has what it asked for.
     trial.annotate("first", "restart-requested-at", "now").await;
@@ -86,6 +87,13 @@ async fn rows_that_another_object_stands_on_stay() {
     Oracle::of("acme/api").check(&trial).await;
     let events = trial.events("first").await;
     assert!(events.iter().any(|(reason, _)| reason == "RepositoryClaimed"), "{events:?}");
+    // It stays complete over the row that is nobody's now, and the rows go with it.
+    trial.edit("second", json!({"spec": {"priority": "High"}})).await;
+    trial.succeeded("second").await;
+    let walk = "SELECT walk FROM progressive_backfill_state WHERE object_uid IS NULL";
+    assert_eq!(number(&trial.rows, walk).await, 3, "nothing is walked again");
+    trial.delete("second").await;
+    assert_eq!(number(&trial.rows, "SELECT count(*) FROM pull_requests").await, 0);
     trial.finish().await;
 }
 

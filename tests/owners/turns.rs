@@ -144,6 +144,39 @@ async fn what_succeeded_stays_so_after_its_row_has_passed_on() {
 }
 
 #[tokio::test]
+async fn set_back_to_before_its_walk_it_walks_again() {
+    let trial = Trial::start(World::of("acme/api", 40)).await;
+    let mut fewer = spec();
+    fewer["maxPullRequests"] = json!(7);
+    trial.apply("first", fewer).await;
+    trial.succeeded("first").await;
+    let backup = "CREATE TABLE backup AS SELECT * FROM progressive_backfill_state";
+    sqlx::query(backup).execute(&trial.rows).await.unwrap();
+    trial.apply("second", spec()).await;
+    trial.succeeded("second").await;
+    // As a restored backup has it: the row of the first, and seven pull requests.
+    for statement in [
+        "DELETE FROM comments",
+        "DELETE FROM reviews",
+        "DELETE FROM backfill_chunks",
+        "DELETE FROM progressive_backfill_state",
+        "INSERT INTO progressive_backfill_state SELECT * FROM backup",
+        "DELETE FROM pull_requests WHERE number <= 33",
+    ] {
+        sqlx::query(statement).execute(&trial.rows).await.unwrap();
+    }
+    trial.annotate("second", "requested-at", "now").await;
+    trial
+        .until("second", "it has walked again", |object| {
+            let asked = status(object).last_handled_requested_at.as_deref() == Some("now");
+            asked && has(object, "Succeeded") && has(object, "Ready")
+        })
+        .await;
+    Oracle::of("acme/api").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
 async fn a_restart_cut_short_whose_row_has_passed_on_is_made_up_for() {
     let mut trial = Trial::start(World::of("acme/api", 40)).await;
     trial.apply("first", spec()).await;

@@ -80,6 +80,11 @@ impl State {
         }
     }
 
+    /// Nothing is left to do until somebody asks for something else.
+    pub fn is_at_rest(self) -> bool {
+        matches!(self, Self::Complete | Self::Planned | Self::Suspended)
+    }
+
     /// The condition that stands beside Ready.
     pub fn companion(self) -> Option<&'static str> {
         match self {

@@ -20,7 +20,7 @@ use crate::budget::Place;
 use crate::model::{BackfillState, StateStatus};
 use crate::numbers::later;
 use crate::progress::of_secret;
-use crate::retry::{CLAIMED_LOOK, STALLED_LOOK, queued_look};
+use crate::retry::{CLAIMED_LOOK, LONGEST_BACKOFF, STALLED_LOOK, queued_look};
 use crate::seen::{Fault, Seen};
 
 /// What to do next. Exactly one per look.
@@ -135,15 +135,13 @@ fn refused(seen: &Seen) -> Option<Step> {
 
 fn store_down(seen: &Seen) -> Option<Step> {
     let fault = seen.state.as_ref().err()?;
-    let until = seen.retry_at;
-    let pause = if seen.object.succeeded {
-        Pause::Unchanged
+    Some(if seen.object.proved_walk.is_some() {
+        Step::Wait { until: later(seen.now, LONGEST_BACKOFF), pause: Pause::Unchanged }
     } else if fault.disposition == Disposition::Transient {
-        Pause::Trouble(fault.clone())
+        Step::Wait { until: seen.retry_at, pause: Pause::Trouble(fault.clone()) }
     } else {
-        return Some(reject(seen, fault));
-    };
-    Some(Step::Wait { until, pause })
+        reject(seen, fault)
+    })
 }
 
 fn asked_again(seen: &Seen) -> Option<Step> {
@@ -159,10 +157,11 @@ fn complete(seen: &Seen) -> Option<Step> {
 }
 
 fn passed_on(seen: &Seen) -> Option<Step> {
-    let owner = seen.state.as_ref().ok()?.as_ref()?.owner.as_ref()?;
-    let is_other = owner.uid != seen.object.id.uid;
-    let is_over = seen.object.succeeded && is_other && !seen.object.dry_run;
-    is_over.then_some(Step::Complete)
+    let state = seen.state.as_ref().ok()?.as_ref()?;
+    let is_other = seen.own_state().is_none();
+    // An earlier walk of another's is no heir: the database has been set back.
+    let is_later = seen.object.proved_walk.is_some_and(|proved| state.walk > proved);
+    (is_other && is_later && !seen.object.dry_run).then_some(Step::Complete)
 }
 
 fn claimed(seen: &Seen) -> Option<Step> {

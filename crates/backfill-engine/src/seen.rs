@@ -51,8 +51,9 @@ pub struct ObjectSeen {
     pub max_consecutive_errors: i64,
     /// The spec was edited since the status was last written.
     pub edited: bool,
-    /// What it asks for was proved, as its status tells, and no restart was asked for since.
-    pub succeeded: bool,
+    /// The walk that proved what it asks for, says its status, and no restart was asked for since;
+    /// 0 if that was of another repository than the row is, or of none.
+    pub proved_walk: Option<i64>,
 }
 
 /// One reconcile's view of the world.

@@ -3,7 +3,7 @@
 //! Pure. It must not know how a status is written, nor read anything back from one except what
 //! the database cannot tell at the moment.
 
-use backfill_api::conditions::{READY, State, conditions};
+use backfill_api::conditions::{READY, conditions};
 use backfill_api::{
     LastError, PlanStatus, RateLimitStatus, RepositoryBackfillSpec, RepositoryBackfillStatus,
     Stage, Summary,
@@ -32,8 +32,8 @@ pub struct Facts<'a> {
     pub previous: &'a RepositoryBackfillStatus,
     /// The state row, where it belongs to this object.
     pub state: Option<&'a BackfillState>,
-    /// The walk of that row is the one that the spec asks for, and has stored something.
-    pub has_moved: bool,
+    /// The walk of that row is the one that the spec asks for.
+    pub is_asked: bool,
     /// The store could not be read: whether there is a row, and in which stage, is not known.
     pub store_unread: bool,
     /// The credential's budget.
@@ -54,11 +54,12 @@ pub struct Facts<'a> {
 
 /// The whole status.
 pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
-    let summary = facts.summary.clone().under(facts.spec.readiness_policy, facts.has_moved);
+    let moved = facts.is_asked && facts.state.is_some_and(|state| state.chunks_completed > 0);
+    let summary = facts.summary.clone().under(facts.spec.readiness_policy, moved);
     let mut status = RepositoryBackfillStatus {
         conditions: conditions(&summary, &facts.previous.conditions, facts.generation, facts.now),
         observed_generation: Some(facts.generation),
-        stage: stage_without_row(&facts),
+        stage: stage(&facts),
         rate_limit: facts
             .limits
             .filter(|_| !rests(&facts))
@@ -86,23 +87,23 @@ pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
 
 /// The object has nothing left to do and has said so: others' points are no news of it.
 fn rests(facts: &Facts<'_>) -> bool {
-    let at_rest = match facts.summary.state {
-        State::Complete | State::Planned | State::Suspended => true,
-        State::Running | State::Started | State::Retrying | State::Stalled => false,
-    };
-    at_rest
+    facts.summary.state.is_at_rest()
         && facts.previous.observed_generation == Some(facts.generation)
         && facts.previous.conditions.iter().any(|condition| {
             condition.type_ == READY && condition.reason == facts.summary.reason.as_str()
         })
 }
 
-/// The stage where no row tells it: the one before, while the store cannot be read, else Resolve.
-fn stage_without_row(facts: &Facts<'_>) -> Option<Stage> {
-    match facts.summary.state {
-        State::Complete | State::Planned | State::Suspended => None,
+/// The stage that the row tells. Where none does, because the walk asked for has not begun, it is
+/// Resolve; while the store cannot be read, the one before.
+fn stage(facts: &Facts<'_>) -> Option<Stage> {
+    let is_done = |state: &BackfillState| state.status == StateStatus::Completed;
+    match facts.state {
+        Some(state) if !is_done(state) => Some(state.stage),
+        Some(_) if facts.is_asked => None,
+        _ if facts.summary.state.is_at_rest() => None,
         _ if facts.store_unread => facts.previous.stage,
-        State::Running | State::Started | State::Retrying | State::Stalled => Some(Stage::Resolve),
+        _ => Some(Stage::Resolve),
     }
 }
 
@@ -128,7 +129,7 @@ fn from_state(status: &mut RepositoryBackfillStatus, state: &BackfillState) {
     let done = state.status == StateStatus::Completed;
     let expected = expected(state);
     let processed = state.processed_pull_requests;
-    status.stage = (!done).then_some(state.stage);
+    status.walk = Some(state.walk);
     status.walk_fingerprint = done.then(|| state.walk_fingerprint.clone());
     status.expected_pull_requests = expected;
     status.processed_pull_requests = Some(processed);
@@ -157,6 +158,7 @@ fn from_count(status: &mut RepositoryBackfillStatus, counted: i64, dry_run: bool
         // What an earlier walk came to is no part of the plan.
         status.progress = None;
         (status.completion_time, status.verified_as_of) = (None, None);
+        status.walk_fingerprint = None;
         status.estimated_completion_time = None;
     } else {
         status.processed_pull_requests = Some(0);
@@ -198,15 +200,23 @@ mod tests {
         previous: &RepositoryBackfillStatus,
     ) -> RepositoryBackfillStatus {
         let spec = serde_json::from_str(r#"{"repository": "octo/widgets"}"#).unwrap();
-        project(Facts {
-            spec: &spec,
+        let summary = Summary::new(reason, "said");
+        project(Facts { summary, store_unread, ..facts(&spec, previous) })
+    }
+
+    fn facts<'a>(
+        spec: &'a RepositoryBackfillSpec,
+        previous: &'a RepositoryBackfillStatus,
+    ) -> Facts<'a> {
+        Facts {
+            spec,
             generation: 1,
             now: Timestamp::UNIX_EPOCH,
-            summary: Summary::new(reason, "said"),
+            summary: Summary::new(Reason::Walking, "said"),
             previous,
             state: None,
-            has_moved: false,
-            store_unread,
+            is_asked: false,
+            store_unread: false,
             limits: None,
             floor: 0,
             next_attempt: None,
@@ -214,7 +224,7 @@ mod tests {
             plan: None,
             requested_at: None,
             restart_requested_at: None,
-        })
+        }
     }
 
     #[test]
@@ -246,5 +256,20 @@ mod tests {
         assert_eq!((shown.processed_pull_requests, shown.progress), (Some(7), before.progress));
         let new = RepositoryBackfillStatus::default();
         assert_eq!(without_row(Reason::StoreUnavailable, true, &new).stage, None);
+    }
+
+    #[test]
+    fn of_an_object_at_rest_others_points_are_no_news() {
+        let spec = serde_json::from_str(r#"{"repository": "octo/widgets"}"#).unwrap();
+        let limits = |remaining| RateLimit { limit: 5_000, remaining, reset_at: None };
+        let shown = |reason, remaining, previous: &RepositoryBackfillStatus| {
+            let summary = Summary::new(reason, "said");
+            project(Facts { limits: Some(limits(remaining)), summary, ..facts(&spec, previous) })
+        };
+        let first = shown(Reason::Suspended, 4_000, &RepositoryBackfillStatus::default());
+        assert_eq!(first.rate_limit.as_ref().unwrap().remaining, Some(4_000));
+        assert_eq!(shown(Reason::Suspended, 3_000, &first), first);
+        let moving = shown(Reason::RateLimited, 3_000, &first);
+        assert_eq!(moving.rate_limit.unwrap().remaining, Some(3_000));
     }
 }

@@ -92,6 +92,38 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Leaves the rows that this object brought in to another one that has captured them, too: from
+    /// now on that one brought them in, and their backfill has no owner.
+    pub async fn hand_over(&self, uid: &str, heir: &str) -> Result<(), Error> {
+        // Only uuids are kept as the object that brought a repository in.
+        let (Ok(uid), Ok(heir)) = (Uuid::parse_str(uid), Uuid::parse_str(heir)) else {
+            return Ok(());
+        };
+        retrying(|| async move {
+            let mut tx = self.begin().await?;
+            fence(&mut tx, uid).await?;
+            let query = Tx::query(
+                "-- disown_state\n\
+                 UPDATE progressive_backfill_state \
+                 SET object_uid = NULL, object_namespace = NULL, object_name = NULL \
+                 WHERE object_uid = $1::text",
+            )
+            .bind(uid);
+            tx.execute(query).await?;
+            let query = Tx::query(
+                "-- hand_over_repository\n\
+                 UPDATE repositories SET created_by_object = $2 WHERE created_by_object = $1",
+            )
+            .bind(uid)
+            .bind(heir);
+            tx.execute(query).await?;
+            tx.commit().await
+        })
+        .await
+    }
+}
+
 async fn fence(tx: &mut Tx, uid: Uuid) -> Result<(), Error> {
     let query = Tx::query(
         "-- fence_deleted\n\

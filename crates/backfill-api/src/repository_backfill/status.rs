@@ -100,6 +100,11 @@ pub struct RepositoryBackfillStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified_as_of: Option<Time>,
 
+    /// Number of this walk, from 1: each over the repository's rows counts, whoever asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 2_147_483_647))]
+    pub walk: Option<i64>,
+
     /// Hash of what the proved walk covers: an edit that leaves it the same restarts nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]

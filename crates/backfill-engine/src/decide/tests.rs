@@ -86,7 +86,7 @@ fn walking() -> Seen {
             secret: Some("github".into()),
             max_consecutive_errors: 5,
             edited: false,
-            succeeded: false,
+            proved_walk: None,
         },
         state: Ok(Some(state())),
         claimed_by: None,
@@ -136,15 +136,18 @@ fn the_life_of_a_backfill() {
 
 #[test]
 fn what_succeeded_leaves_its_row_to_the_next_owner() {
-    let passed_on = |succeeded: bool| {
-        with(|seen| {
-            row(seen).owner = Some(object("next"));
+    let passed_on = |owner: Option<&str>, proved_walk: Option<i64>| {
+        decide(&with(|seen| {
+            row(seen).owner = owner.map(object);
             row(seen).status = StateStatus::Completed;
-            seen.object.succeeded = succeeded;
-        })
+            row(seen).walk = 3;
+            seen.object.proved_walk = proved_walk;
+        }))
     };
-    assert_eq!(decide(&passed_on(true)), Step::Complete);
-    assert_eq!(decide(&passed_on(false)), Step::Resolve);
+    assert_eq!(passed_on(Some("next"), Some(2)), Step::Complete);
+    assert_eq!(passed_on(None, Some(2)), Step::Complete, "its owner was deleted");
+    assert_eq!(passed_on(Some("next"), None), Step::Resolve);
+    assert_eq!(passed_on(Some("before"), Some(4)), Step::Resolve, "the database was set back");
 }
 
 #[test]
@@ -227,9 +230,9 @@ fn a_suspended_object_rests_even_without_a_store() {
 
 #[test]
 fn without_the_store_a_running_object_shows_it_and_a_finished_one_does_not() {
-    let down = |succeeded| {
+    let down = |succeeded: bool| {
         decide(&with(|seen| {
-            seen.object.succeeded = succeeded;
+            seen.object.proved_walk = succeeded.then_some(1);
             seen.state = Err(fault(Reason::StoreUnavailable, Disposition::Transient));
         }))
     };

@@ -17,7 +17,8 @@ fn a_dry_run_only_ever_resolves() {
     }
     for succeeded in [false, true] {
         let of_another = with(|seen| {
-            (seen.object.dry_run, seen.object.succeeded) = (true, succeeded);
+            seen.object.dry_run = true;
+            seen.object.proved_walk = succeeded.then_some(0);
             row(seen).owner = Some(object("first"));
             seen.claimed_by = Some(object("first"));
         });
