@@ -1,6 +1,6 @@
 # Every target is one call of the testbed, where the logic is. Variables given on make's
-# command line reach it through the environment.
-TESTBED = cargo run -q -p testbed --
+# command line reach it through the environment. The first build takes minutes, and tells so.
+TESTBED = cargo run $(if $(wildcard target/debug/testbed),-q) -p testbed --
 
 .PHONY: help up operator down demo test check generate image bench e2e restart-postgres restart-apiserver
 
