@@ -54,7 +54,7 @@ async fn suspend(ctx: &Context, observed: &Observed) -> Outcome {
     let again = if is_told { retry::REST_LOOK } else { retry::LONGEST_BACKOFF };
     Shown::new(Reason::Suspended, "suspended; set spec.suspend to false to go on")
         .state(state)
-        .at(within(ctx, again))
+        .at((ctx.clock)() + retry::spread(again, (ctx.random)()))
         .outcome()
 }
 
@@ -237,12 +237,8 @@ fn complete(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> 
             bounds(&object.spec, observed.seen.now).is_whole_history(),
         )
     };
-    Shown::new(reason, message).state(state).at(within(ctx, retry::REST_LOOK)).outcome()
-}
-
-/// A point in the later half of `span`, so that what rests does not look all at once.
-fn within(ctx: &Context, span: SignedDuration) -> Timestamp {
-    (ctx.clock)() + span.mul_f64(0.5 + (ctx.random)() / 2.0)
+    let next = (ctx.clock)() + retry::spread(retry::REST_LOOK, (ctx.random)());
+    Shown::new(reason, message).state(state).at(next).outcome()
 }
 
 /// What is said of a proved walk.

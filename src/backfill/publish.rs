@@ -52,12 +52,9 @@ pub async fn publish(
     } else {
         write(ctx, object, status).await
     };
-    match (shown.next, written) {
-        (Some(next), Err(NotTaken { again })) => Action::requeue(until(ctx, next).min(again)),
-        (None, Err(NotTaken { again })) => Action::requeue(again),
-        (Some(next), Ok(())) => Action::requeue(until(ctx, next)),
-        (None, Ok(())) => Action::await_change(),
-    }
+    let next = shown.next.map(|next| until(ctx, next));
+    let again = written.err().map(|NotTaken { again }| again);
+    next.into_iter().chain(again).min().map_or_else(Action::await_change, Action::requeue)
 }
 
 /// Shows how far a run is, at most every 5 s, and once a minute while the API server takes nothing:

@@ -69,9 +69,8 @@ async fn rows_that_another_object_stands_on_stay() {
     let setup = Setup::from(World::of("acme/api", 8)).args(&["--allow-row-deletion"]);
     let trial = Trial::start(setup).await;
     let spec = json!({"repository": "acme/api", "deletionPolicy": "Delete"});
-    trial.apply("first", spec).await;
+    trial.apply("first", spec.clone()).await;
     trial.succeeded("first").await;
-    let spec = json!({"repository": "acme/api", "deletionPolicy": "Delete"});
     trial.apply("second", spec).await;
     trial.succeeded("second").await;
     // The row is the first's again, and the second has what it asked for.

@@ -12,6 +12,16 @@ async fn rename(trial: &Trial, from: &str, to: &str) {
     trial.standin.change_world(&change).await.unwrap();
 }
 
+/// Another repository takes the freed name `acme/api`, with one pull request.
+async fn reuse_name(trial: &Trial) {
+    let facts = json!({
+        "kind": "repository", "nameWithOwner": "acme/api", "databaseId": 4242,
+        "createdAt": "2024-06-01T00:00:00Z",
+    });
+    trial.standin.change_world(&facts).await.unwrap();
+    trial.standin.change_world(&crate::support::world::ordinary("acme/api", 77)).await.unwrap();
+}
+
 const NAMES: &str = "SELECT string_agg(full_name, ' ' ORDER BY full_name) FROM repositories";
 
 /// A world of pull requests that do not name their repository a second time.
@@ -55,12 +65,7 @@ async fn another_repository_under_a_freed_name_is_not_mixed_in() {
     trial.apply("api", json!({"repository": "acme/api"})).await;
     trial.succeeded("api").await;
     rename(&trial, "acme/api", "acme/moved").await;
-    let facts = json!({
-        "kind": "repository", "nameWithOwner": "acme/api", "databaseId": 4242,
-        "createdAt": "2024-06-01T00:00:00Z",
-    });
-    trial.standin.change_world(&facts).await.unwrap();
-    trial.standin.change_world(&crate::support::world::ordinary("acme/api", 77)).await.unwrap();
+    reuse_name(&trial).await;
     trial.annotate("api", "restart-requested-at", "now").await;
     let replaced = trial.stalled("api", "RepositoryReplaced").await;
     assert!(message(&replaced).contains("acme/api"), "{}", message(&replaced));
@@ -101,12 +106,7 @@ async fn a_former_name_is_no_claim_on_the_repository_that_has_it_now() {
     trial.edit("legacy", json!({"spec": {"suspend": true}})).await;
     trial.until_reason("legacy", "Suspended").await;
     trial.standin.set_faults(&plan(json!([]))).await.unwrap();
-    let facts = json!({
-        "kind": "repository", "nameWithOwner": "acme/api", "databaseId": 4242,
-        "createdAt": "2024-06-01T00:00:00Z",
-    });
-    trial.standin.change_world(&facts).await.unwrap();
-    trial.standin.change_world(&crate::support::world::ordinary("acme/api", 77)).await.unwrap();
+    reuse_name(&trial).await;
     trial.apply("fresh", json!({"repository": "acme/api"})).await;
     trial.succeeded("fresh").await;
     assert_eq!(Oracle::of("acme/api").check(&trial).await, 1);

@@ -29,13 +29,17 @@ pub const REST_LOOK: SignedDuration = SignedDuration::from_hours(1);
 /// The longest wait that the other side may ask for.
 pub const LONGEST_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// The wait after `failed_attempts` in a row (1 for the first): 5 s doubling to 5 min, of which
-/// `fraction` (0 to 1, random) picks a point in the upper half, so that backfills that failed
-/// together do not come back together.
+/// The wait after `failed_attempts` in a row (1 for the first): 5 s doubling to 5 min, [`spread`]
+/// by `fraction`.
 pub fn backoff(failed_attempts: i64, fraction: f64) -> SignedDuration {
     // 5 s times 2^6 is beyond 5 min already.
     let doublings = u32::try_from((failed_attempts - 1).clamp(0, 6)).unwrap_or(0);
-    let whole = (FIRST_BACKOFF * 2_i32.pow(doublings)).min(LONGEST_BACKOFF);
+    spread((FIRST_BACKOFF * 2_i32.pow(doublings)).min(LONGEST_BACKOFF), fraction)
+}
+
+/// The point in the upper half of `whole` that `fraction` (0 to 1, random) picks, so that what
+/// began together does not come back together.
+pub fn spread(whole: SignedDuration, fraction: f64) -> SignedDuration {
     let fraction = if fraction.is_nan() { 1.0 } else { fraction.clamp(0.0, 1.0) };
     span(whole.as_secs_f64() * (0.5 + fraction / 2.0))
 }
