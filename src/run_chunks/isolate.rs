@@ -34,7 +34,8 @@ pub async fn alone(
     let list = i64::try_from(NEIGHBOURS + 1).unwrap_or(4);
     let index = run.github.index(&state.repository_node_id, after, list, 0).await?;
     let Some((entry, neighbours)) = index.entries.split_first() else {
-        return Ok(Fetched { end_cursor: after.cloned(), ..Fetched::default() });
+        let (end_cursor, has_next_page) = (index.end_cursor, index.has_next_page);
+        return Ok(Fetched { end_cursor, has_next_page, ..Fetched::default() });
     };
     if state.bounds.since.is_some_and(|since| entry.created_at < since) {
         // Older than the window: the walk ends before it.
@@ -55,8 +56,8 @@ pub async fn alone(
             fetched.pull_requests.push(read);
             return Ok(fetched);
         }
-        // No outage makes GitHub's own figures disagree: several in a row may be so.
-        Err(Error::Incomplete { .. } | Error::Unidentified { .. }) => {}
+        // Several in a row may be so.
+        Err(error) if disagrees(&error) => {}
         Err(error) if error.is_size_related() => {
             let asked = beside(run, state, &index.entries, error).await?;
             (fetched.requests, fetched.points) = (fetched.requests + asked, fetched.points + asked);
@@ -112,13 +113,18 @@ async fn beside(
     for other in &others {
         asked += 1;
         match run.github.pull_request(&other.node_id, &state.bounds.parts, Depth::Whole).await {
-            // No outage makes GitHub's own figures disagree.
-            Ok(_) | Err(Error::Incomplete { .. } | Error::Unidentified { .. }) => return Ok(asked),
+            Ok(_) => return Ok(asked),
+            Err(error) if disagrees(&error) => return Ok(asked),
             Err(error) if error.is_size_related() => last = error,
             Err(error) => return Err(error.into()),
         }
     }
     Err(Halt::Fault(faults::outage(&last)))
+}
+
+/// No outage makes GitHub's own figures disagree.
+fn disagrees(error: &Error) -> bool {
+    matches!(error, Error::Incomplete { .. } | Error::Moved(_) | Error::Unidentified { .. })
 }
 
 fn set_aside(entry: &IndexEntry, reason: Reason, message: String, attempts: i64) -> Quarantined {
@@ -151,7 +157,7 @@ pub fn in_part(read: &[PullRequest], parts: &[Part]) -> Vec<Quarantined> {
             number: one.number,
             node_id: Some(one.node_id.clone()),
             reason: Reason::PageTooLarge,
-            message: format!("GitHub gives no {} of it", part.as_str()),
+            message: format!("GitHub does not give all {} of it", part.as_str()),
             attempts: 1,
         })
         .collect()

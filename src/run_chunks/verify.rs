@@ -6,8 +6,11 @@ use std::collections::HashSet;
 
 use backfill_api::Reason;
 use backfill_engine::model::{BackfillState, PullRequest};
+use backfill_engine::retry;
+use backfill_engine::seen::Fault;
 use backfill_github::{Depth, Index};
 use backfill_store::{ChunkCommit, Lease, Ledger};
+use jiff::{SignedDuration, Timestamp};
 
 use super::chunk::count;
 use super::isolate::in_part;
@@ -18,6 +21,9 @@ use crate::faults;
 const NEWER_PAGES: usize = 100;
 /// Rows of such a page: GitHub's most.
 const PAGE: i64 = 100;
+/// A whole list that was read in vain is read again after so long for each of its pages: a
+/// hundred points an hour.
+const LIST_PAGE_EVERY: SignedDuration = SignedDuration::from_secs(36);
 
 /// Proves the walk, or says what is missing.
 pub async fn prove(
@@ -57,7 +63,10 @@ impl<S: Signals> Proof<'_, S> {
         if self.state.bounds.is_whole_history() {
             let mut totals = self.totals(&ledger).await?;
             // Where GitHub counts more than is here, what it no longer lists explains nothing.
-            if totals.here > totals.counted - totals.newer && self.bury_gone().await? {
+            if totals.here > totals.counted - totals.newer {
+                if !self.bury_gone().await? {
+                    return Err(totals.read_in_vain((self.run.clock)()));
+                }
                 ledger = self.ledger().await?;
                 totals = self.totals(&ledger).await?;
             }
@@ -175,19 +184,20 @@ impl<S: Signals> Proof<'_, S> {
             }
             page = self.page(Some(&page)).await?;
         }
-        Err(differs(format!("more than {newer} pull requests were opened since the walk began")))
+        let message = format!("more than {newer} pull requests were opened since the walk began");
+        Err(Halt::Fault(differs(message)))
     }
 }
 
 /// The ledger has no gap, and each number in it is stored or set aside.
 fn holds_together(ledger: &Ledger) -> Result<(), Halt> {
     if let Some(gap) = &ledger.gap {
-        return Err(differs(format!("the ledger of chunks has a gap: {gap}")));
+        return Err(Halt::Fault(differs(format!("the ledger of chunks has a gap: {gap}"))));
     }
     if let Some(first) = ledger.missing.first() {
         let more = ledger.missing_count - 1;
         let message = format!("pull request #{first} and {more} more were stored and are gone");
-        return Err(differs(message));
+        return Err(Halt::Fault(differs(message)));
     }
     Ok(())
 }
@@ -202,18 +212,48 @@ struct Totals {
 impl Totals {
     /// GitHub's total, less what was opened since the walk began, is what is stored and set aside.
     fn agree(&self) -> Result<(), Halt> {
-        let Self { counted, newer, here } = self;
-        if counted - newer == *here {
+        if self.counted - self.newer == self.here {
             return Ok(());
         }
-        Err(differs(format!(
+        Err(Halt::Fault(self.difference()))
+    }
+
+    /// Not even the whole list explains the difference. A long one is not read again soon.
+    fn read_in_vain(&self, now: Timestamp) -> Halt {
+        let pages = i32::try_from(self.counted / PAGE).unwrap_or(i32::MAX);
+        let wait = LIST_PAGE_EVERY.saturating_mul(pages).min(retry::LONGEST_RETRY_AFTER);
+        let not_before = (pages > 0).then(|| now + wait);
+        Halt::Fault(Fault { not_before, ..self.difference() })
+    }
+
+    fn difference(&self) -> Fault {
+        let Self { counted, newer, here } = self;
+        differs(format!(
             "GitHub counts {counted} pull requests, {newer} of them opened since the walk began, \
              but {here} are stored or set aside; set the annotation \
              backfill.contributor.info/restart-requested-at to walk again"
-        )))
+        ))
     }
 }
 
-fn differs(message: String) -> Halt {
-    Halt::Fault(faults::new(Reason::TotalsDiffer, message))
+fn differs(message: String) -> Fault {
+    faults::new(Reason::TotalsDiffer, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longer_a_list_that_explains_nothing_the_later_it_is_read_again() {
+        let now = Timestamp::UNIX_EPOCH;
+        for (counted, wait) in
+            [(99, None), (100, Some(36)), (2_500, Some(900)), (90_000, Some(3_600))]
+        {
+            let totals = Totals { counted, newer: 0, here: counted + 1 };
+            let Halt::Fault(fault) = totals.read_in_vain(now) else { unreachable!("no wish") };
+            let found = fault.not_before.map(|at| at.duration_since(now).as_secs());
+            assert_eq!(found, wait, "{counted}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use testbed::Cluster;
 use testbed::proxy::{Tripwire, When};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::{NAME, spec, world};
 use crate::support::dump::{assert_equal, history};
@@ -18,9 +18,11 @@ use crate::support::ground::Proxies;
 use crate::support::ledger::{assert_chained, assert_pages};
 use crate::support::{Ground, LIMIT, Setup, Trial};
 
-/// Operators under test at the same time: what two cores can carry. After a cut they mostly wait,
-/// so there may be twice as many.
-const AT_ONCE: usize = 4;
+/// What two cores can carry at the same time, over all tests of this file. A kill takes two: after
+/// a cut the operator mostly waits.
+static ROOM: Semaphore = Semaphore::const_new(16);
+/// Of these, what one test takes.
+const ROOM_OF_ONE: usize = 8;
 /// How long one point may take on a busy machine.
 const POINT_LIMIT: Duration = Duration::from_mins(3);
 
@@ -166,13 +168,15 @@ async fn everywhere(server: Server, blow: Blow) {
     assert!(points.len() >= 8, "{count} points at {server:?} are too few for three chunks");
     let failed = stream::iter(points)
         .map(|(k, when)| async move {
+            let places = if blow == Blow::Kill { 2 } else { 1 };
+            let _place = ROOM.acquire_many(places).await.unwrap();
             let point =
                 tokio::time::timeout(POINT_LIMIT, Box::pin(strike_at(server, k, when, blow)));
             let outcome = AssertUnwindSafe(point).catch_unwind().await;
             let held = matches!(outcome, Ok(Ok(())));
             (!held).then(|| format!("{blow:?} at {server:?} {k} of {count}, {when:?}"))
         })
-        .buffer_unordered(if blow == Blow::Kill { AT_ONCE } else { 2 * AT_ONCE })
+        .buffer_unordered(ROOM_OF_ONE)
         .filter_map(std::future::ready)
         .collect::<Vec<String>>()
         .await;

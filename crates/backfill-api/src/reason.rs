@@ -116,7 +116,7 @@ reasons! {
         Deleting => Running,
         /// The whole history is stored and was counted against GitHub.
         Verified => Complete,
-        /// The whole history is stored but for the pull requests set aside in quarantine.
+        /// All that was asked for is stored but for the pull requests set aside in quarantine.
         VerifiedWithQuarantine => Complete,
         /// Everything inside the window or the newest `maxPullRequests` is stored.
         WindowVerified => Complete,

@@ -34,7 +34,7 @@ pub use waits::{Place, Why};
 const LONGEST_SHARE_WAIT: f64 = 2.0;
 /// Points an hour of an ordinary user or installation, taken until GitHub tells the limit.
 const USUAL_LIMIT: i64 = 5_000;
-/// How fast the average cost of a query follows the last one.
+/// How fast the average cost and the average seconds of a query follow the last one.
 const FOLLOW: f64 = 0.1;
 /// The dearest query that is believed.
 const MOST_POINTS: i64 = 1_000_000;
@@ -67,6 +67,8 @@ pub struct Budget {
     spending: Spending,
     flows: Flows,
     average_cost: Option<f64>,
+    average_seconds: Option<f64>,
+    in_flight: u32,
 }
 
 impl Budget {
@@ -95,15 +97,33 @@ impl Budget {
         place
     }
 
-    /// May a further query of `cost` points of a chunk in flight be sent now?
+    /// May a further query of `cost` points of a chunk in flight be sent now? Those that have
+    /// departed and not landed count with the seconds that queries took lately: all that wait
+    /// together would else go together.
     pub fn check(&self, cost: i64, floor: i64, now: Timestamp) -> Place {
-        match self.standing(floor, cost, now) {
-            Place::Now if self.spending.seconds(now) >= RESPONSE_SECONDS_PER_MINUTE => {
-                let until = self.spending.falls_below(RESPONSE_SECONDS_PER_MINUTE, now);
-                Self::at(until, Why::ResponseSeconds { until }, now)
-            }
-            place => place,
+        let standing = self.standing(floor, cost, now);
+        let usual = self.average_seconds.unwrap_or(flows::USUAL_SECONDS);
+        let in_flight = f64::from(self.in_flight) * usual;
+        let spent = self.spending.seconds(now);
+        if standing != Place::Now || spent + in_flight < RESPONSE_SECONDS_PER_MINUTE {
+            return standing;
         }
+        let until = if spent < RESPONSE_SECONDS_PER_MINUTE {
+            later(now, span(usual.clamp(FLIGHT_SECONDS.0, FLIGHT_SECONDS.1)))
+        } else {
+            self.spending.falls_below(RESPONSE_SECONDS_PER_MINUTE, now)
+        };
+        Self::at(until, Why::ResponseSeconds { until }, now)
+    }
+
+    /// A query goes out.
+    pub fn depart(&mut self) {
+        self.in_flight = self.in_flight.saturating_add(1);
+    }
+
+    /// It was answered, or nobody waits for its answer any more.
+    pub fn land(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
     }
 
     /// A query was answered, well or badly, after `response_seconds` (15 minutes at most are
@@ -116,8 +136,12 @@ impl Budget {
         self.spending.add(Spent { at: now, seconds, points: cost });
         self.flows.charge(flow, cost, seconds, self.seconds_per_point(), now);
         self.hold.good_answer(now);
-        let average = self.average_cost.unwrap_or(float(cost));
-        self.average_cost = Some(average + FOLLOW * (float(cost) - average));
+        let follow = |average: &mut Option<f64>, last: f64| {
+            let before = average.unwrap_or(last);
+            *average = Some(before + FOLLOW * (last - before));
+        };
+        follow(&mut self.average_cost, float(cost));
+        follow(&mut self.average_seconds, seconds);
     }
 
     /// What an answer told of the primary limit.
@@ -150,9 +174,10 @@ impl Budget {
         self.flows.leave(flow, now);
     }
 
-    /// The floor leaves nothing of the limit: no chunk could ever be sent.
-    pub fn too_small(&self, floor: i64) -> bool {
-        self.window.is_some_and(|window| floor >= window.told().limit)
+    /// The floor leaves nothing of the limit: no chunk could be sent. Once the window is over
+    /// nobody knows: the next answer may tell another limit.
+    pub fn too_small(&self, floor: i64, now: Timestamp) -> bool {
+        self.open_window(now).is_some_and(|window| floor >= window.told().limit)
     }
 
     /// The fair share of each flow that has lately asked. They sum to one.

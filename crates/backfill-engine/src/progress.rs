@@ -29,17 +29,6 @@ pub fn clock(at: Timestamp) -> String {
     at.strftime("%H:%M UTC").to_string()
 }
 
-/// A span for messages, in its largest whole unit: `30m`, `6h`, `90s`.
-pub fn short(wait: SignedDuration) -> String {
-    let seconds = wait.as_secs().max(0);
-    match seconds {
-        1.. if seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
-        1.. if seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
-        1.. if seconds % 60 == 0 => format!("{}m", seconds / 60),
-        _ => format!("{seconds}s"),
-    }
-}
-
 /// Puts in front of `text` which credentials it speaks of: `secret github: 0 of 5000 points`.
 pub fn of_secret(secret: Option<&str>, text: impl fmt::Display) -> String {
     format!("secret {}: {text}", secret.unwrap_or("?"))
@@ -88,23 +77,8 @@ mod tests {
     }
 
     #[test]
-    fn times_and_spans_are_short() {
-        // 1,700,000,000 is 22:13:20 UTC.
+    fn times_and_secrets_are_short() {
         assert_eq!(clock(at(0)), "22:13 UTC");
-        assert_eq!(clock(at(2 * 3_600)), "00:13 UTC");
-        for (seconds, words) in [
-            (0, "0s"),
-            (59, "59s"),
-            (60, "1m"),
-            (90, "90s"),
-            (1_800, "30m"),
-            (21_600, "6h"),
-            (86_400, "1d"),
-            (90_000, "25h"),
-            (-5, "0s"),
-        ] {
-            assert_eq!(short(SignedDuration::from_secs(seconds)), words);
-        }
         assert_eq!(
             of_secret(Some("github"), "0 of 5000 points"),
             "secret github: 0 of 5000 points"

@@ -3,7 +3,6 @@
 //! Rounds of follow-ups go on until nothing is lacking; all that a round lacks goes into one
 //! request where GitHub's limits allow. It must not know the store, nor how large a page is best.
 
-use backfill_engine::budget::RateLimit;
 use backfill_engine::model::{Cursor, NodeId, Part, PullRequest, RepositoryName};
 use backfill_engine::plan::list_points;
 use cynic::QueryBuilder;
@@ -17,6 +16,7 @@ use crate::error::Error;
 use crate::queries::list::{ListPullRequests, RepositoryNode};
 use crate::queries::overflow::{OPERATION, Wanted, compose};
 use crate::queries::pull_request::{PullRequestNode, ReadPullRequest, ReadVariables};
+use crate::repository::listed;
 use crate::variables_of;
 
 /// Children a connection on its first page. Leaf sizes cost no points (github-api.md 6.1), and
@@ -59,8 +59,6 @@ pub struct Chunk {
     pub points: i64,
     /// NUL characters and lone surrogates taken out.
     pub removed_characters: i64,
-    /// The primary limit after it, where GitHub tells one.
-    pub rate_limit: Option<RateLimit>,
 }
 
 /// How much of a pull request is read.
@@ -103,8 +101,9 @@ impl Client {
             return Err(Error::RepositoryNotFound);
         };
         let page = repository.pull_requests;
+        let nodes = listed(page.nodes, &page.page_info, request.after)?;
         let mut drafts = Vec::new();
-        for (index, node) in page.nodes.unwrap_or_default().into_iter().enumerate() {
+        for (index, node) in nodes.into_iter().enumerate() {
             let node = node.ok_or(Error::NullNode { index, message: String::new() })?;
             drafts.push(Draft::begin(node)?);
         }
@@ -128,7 +127,6 @@ impl Client {
             requests: spent.requests,
             points: spent.points,
             removed_characters: spent.removed_characters,
-            rate_limit: self.governor().limits(),
         })
     }
 
@@ -195,7 +193,7 @@ impl Client {
     ) -> Result<PullRequest, Error> {
         let node_id = draft.node_id().clone();
         match draft.finish() {
-            Err(error @ Error::Incomplete { .. }) => {
+            Err(error @ (Error::Incomplete { .. } | Error::Moved(_))) => {
                 tracing::debug!(%error, "reading a pull request once more");
                 self.draft(&node_id, parts, INNER, spent).await?.finish()
             }

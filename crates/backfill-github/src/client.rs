@@ -3,12 +3,13 @@
 //! It asks the governor before each query and tells it of each answer. It must not know what a
 //! query means; `repository` and `chunk` do.
 
+mod transport;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use backfill_engine::budget::{BudgetSnapshot, RateLimit};
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use reqwest::{Response, Url};
 use secrecy::SecretString;
 use tokio::time::Instant;
@@ -21,13 +22,10 @@ use crate::decode::limits::{LimitHeaders, to_our_clock};
 use crate::decode::refusal::{Answered, Refusal};
 use crate::decode::sanitise::sanitise;
 use crate::error::Error;
-use crate::governor::{Clearance, Governor, Identities};
+use crate::governor::{Clearance, Departure, Flight, Governor, Identities};
 
-/// A connection that breaks before the first byte of an answer, and so fast, never got to
-/// running the query: it is sent once more if it still may. Later breaks are a sign of its size.
-const QUICK_BREAK: Duration = Duration::from_secs(1);
-/// How often a query waits for response seconds before it goes out all the same.
-const MOST_WAITS: usize = 3;
+/// How long a query waits for response seconds before it goes out all the same.
+const LONGEST_CLEARANCE: Duration = Duration::from_mins(3);
 
 /// Everything that clients of one GitHub share: connections and governors.
 #[derive(Clone, Debug)]
@@ -141,7 +139,7 @@ impl Client {
     pub(crate) async fn send(&self, query: Query<'_>, spent: &mut Spent) -> Result<Answer, Error> {
         let governor = self.governor();
         let authorization = self.token.header()?;
-        self.await_clearance(&governor, &query).await?;
+        let flight = self.depart(&governor, &query).await?;
         let body = serde_json::json!({
             "operationName": query.operation, "query": query.text, "variables": query.variables,
         });
@@ -149,11 +147,11 @@ impl Client {
         let cleared = || governor.preflight(query.points, query.floor).ok() == Some(Clearance::Go);
         let response = self.post(&authorization, &body.to_string(), cleared, spent).await;
         let result = match response {
-            Ok(response) => self.receive(response, started, &governor, &query, spent).await,
-            Err(error @ Error::Unreachable(_)) => Err(error),
+            Ok(response) => self.receive(response, flight, &governor, &query, spent).await,
             Err(error) => {
-                // What was sent and not answered in time is charged by GitHub all the same.
-                governor.charge(&self.flow, query.points, started.elapsed().as_secs_f64());
+                if matches!(error, Error::Unreachable(_)) {
+                    flight.never_arrived();
+                }
                 Err(error)
             }
         };
@@ -169,63 +167,44 @@ impl Client {
         result
     }
 
-    async fn await_clearance(&self, governor: &Governor, query: &Query<'_>) -> Result<(), Error> {
-        for _ in 0..MOST_WAITS {
-            let Clearance::Wait(until) = governor.preflight(query.points, query.floor)? else {
-                return Ok(());
-            };
-            let wait = until.duration_since((self.shared.config.clock)());
-            tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
-        }
-        governor.preflight(query.points, query.floor).map(|_| ())
-    }
-
-    async fn post(
-        &self,
-        authorization: &HeaderValue,
-        body: &str,
-        cleared: impl Fn() -> bool,
-        spent: &mut Spent,
-    ) -> Result<Response, Error> {
-        let started = Instant::now();
-        let mut send = || {
-            spent.requests += 1;
-            self.shared
-                .http
-                .post(self.shared.endpoint.clone())
-                .header(AUTHORIZATION, authorization.clone())
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.to_owned())
-                .send()
-        };
-        let first = send().await;
-        let quick = started.elapsed() < QUICK_BREAK;
-        let response = match first {
-            Err(error) if !error.is_timeout() && (error.is_connect() || quick) && cleared() => {
-                send().await
+    /// Waits for room in the minute, but not for ever.
+    async fn depart<'a>(
+        &'a self,
+        governor: &'a Governor,
+        query: &Query<'_>,
+    ) -> Result<Flight<'a>, Error> {
+        let deadline = Instant::now() + LONGEST_CLEARANCE;
+        loop {
+            match governor.depart(&self.flow, query.points, query.floor)? {
+                Departure::Off(flight) => return Ok(flight),
+                Departure::Wait(_) if Instant::now() > deadline => {
+                    return Ok(governor.depart_late(&self.flow, query.points));
+                }
+                Departure::Wait(until) => {
+                    let wait = until.duration_since((self.shared.config.clock)());
+                    tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
+                }
             }
-            other => other,
-        };
-        response.map_err(|error| transport_error(error, started.elapsed()))
+        }
     }
 
     async fn receive(
         &self,
         response: Response,
-        started: Instant,
+        mut flight: Flight<'_>,
         governor: &Governor,
         query: &Query<'_>,
         spent: &mut Spent,
     ) -> Result<Answer, Error> {
         let status = response.status().as_u16();
         let arrived = (self.shared.config.clock)();
-        let headers = LimitHeaders::read(response.headers(), arrived, started.elapsed());
+        let headers = LimitHeaders::read(response.headers(), arrived, flight.elapsed());
         let request_id = request_id(response.headers());
         if let Some(told) = headers.rate_limit {
             governor.observe(told);
         }
-        let body = self.read_body(response, started).await;
-        let elapsed = started.elapsed();
+        let body = self.read_body(response, &flight).await;
+        let elapsed = flight.elapsed();
         let opened = body.and_then(|body| {
             let (text, removed) = sanitise(body);
             spent.removed_characters += removed;
@@ -235,7 +214,7 @@ impl Client {
         let price = opened.as_ref().ok().and_then(|found| rate_limit_of(found.get()));
         let points = price.as_ref().map_or(query.points, |price| price.cost.into());
         spent.points += points;
-        governor.charge(&self.flow, points, elapsed.as_secs_f64());
+        flight.charge(points);
         if let Some(price) = price {
             governor.observe(RateLimit {
                 limit: price.limit.into(),
@@ -253,33 +232,6 @@ impl Client {
             "GitHub query"
         );
         Ok(Answer { found: opened?, seconds: elapsed.as_secs_f64() })
-    }
-
-    async fn read_body(&self, mut response: Response, started: Instant) -> Result<Vec<u8>, Error> {
-        let limit_bytes = self.shared.config.max_body_bytes;
-        let mut body = Vec::new();
-        loop {
-            let piece =
-                response.chunk().await.map_err(|error| transport_error(error, started.elapsed()));
-            match piece? {
-                None => return Ok(body),
-                Some(piece) if body.len() + piece.len() > limit_bytes => {
-                    return Err(Error::Oversized { limit_bytes, elapsed: started.elapsed() });
-                }
-                Some(piece) => body.extend_from_slice(&piece),
-            }
-        }
-    }
-}
-
-fn transport_error(error: reqwest::Error, elapsed: Duration) -> Error {
-    let error = error.without_url();
-    if error.is_timeout() && !error.is_connect() {
-        Error::TimedOut { status: None, elapsed }
-    } else if error.is_connect() {
-        Error::Unreachable(error.into())
-    } else {
-        Error::Interrupted { elapsed, source: error.into() }
     }
 }
 

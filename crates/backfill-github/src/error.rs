@@ -107,7 +107,6 @@ pub enum Error {
         /// Points kept back.
         floor: i64,
     },
-
     /// 401.
     #[error("GitHub answers 401: the token is wrong or expired")]
     BadCredentials,
@@ -141,7 +140,6 @@ pub enum Error {
     /// The pull request is gone, or cannot be seen any more.
     #[error("the pull request does not exist any more")]
     PullRequestNotFound,
-
     /// One place of the page came back empty.
     #[error("the page's pull request at place {index} came back empty: {message}")]
     NullNode {
@@ -178,10 +176,12 @@ pub enum Error {
         /// GitHub's count.
         expected: i64,
     },
+    /// A push came between two pages of its commits or files, even when they were read anew.
+    #[error("#{0}: its branch moved while it was read")]
+    Moved(i64),
     /// JSON of another shape than the query's.
     #[error("GitHub's answer cannot be read")]
     Unreadable(#[source] Source),
-
     /// GitHub does not know a field, or finds another fault in our query.
     #[error("GitHub rejects our query: {message}")]
     QueryRejected {
@@ -242,9 +242,10 @@ impl Error {
             Self::PullRequestNotFound | Self::NullNode { .. } | Self::Unidentified { .. } => {
                 Reason::PullRequestUnreadable
             }
-            Self::PartMissing { .. } | Self::Incomplete { .. } | Self::Unreadable(_) => {
-                Reason::ResponseInvalid
-            }
+            Self::PartMissing { .. }
+            | Self::Incomplete { .. }
+            | Self::Moved(_)
+            | Self::Unreadable(_) => Reason::ResponseInvalid,
             Self::QueryRejected { .. }
             | Self::QueryMissing
             | Self::CursorRejected { .. }
@@ -266,6 +267,7 @@ impl Error {
                 | Self::PartMissing { .. }
                 | Self::Unidentified { .. }
                 | Self::Incomplete { .. }
+                | Self::Moved(_)
                 | Self::PullRequestNotFound
                 | Self::Unreadable(_)
         );

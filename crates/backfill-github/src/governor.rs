@@ -4,6 +4,10 @@
 //! so two tokens of one user share one. The rules are the engine's (`backfill_engine::budget`);
 //! here they get the clock, a lock, and the words of our errors.
 
+mod flight;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Clock;
 use crate::error::Error;
+pub(crate) use flight::{Departure, Flight};
 
 /// Whether a query that passed its pre-flight check goes out now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +52,7 @@ impl Governor {
 
     /// The floor leaves nothing of the limit.
     pub fn too_small(&self, floor: i64) -> bool {
-        self.budget().too_small(floor)
+        self.budget().too_small(floor, self.now())
     }
 
     /// The primary limit as last told; `None` where GitHub tells none.
@@ -72,8 +77,33 @@ impl Governor {
 
     /// The pre-flight check of one query.
     pub(crate) fn preflight(&self, points: i64, floor: i64) -> Result<Clearance, Error> {
-        let budget = self.budget();
-        if budget.too_small(floor) {
+        self.clearance(&self.budget(), points, floor)
+    }
+
+    /// The same for a query that goes out at once if it may: no two take one place.
+    pub(crate) fn depart<'a>(
+        &'a self,
+        flow: &'a str,
+        points: i64,
+        floor: i64,
+    ) -> Result<Departure<'a>, Error> {
+        let mut budget = self.budget();
+        if let Clearance::Wait(until) = self.clearance(&budget, points, floor)? {
+            return Ok(Departure::Wait(until));
+        }
+        budget.depart();
+        drop(budget);
+        Ok(Departure::Off(Flight::new(self, flow, points)))
+    }
+
+    /// A query that has waited long enough goes out all the same.
+    pub(crate) fn depart_late<'a>(&'a self, flow: &'a str, points: i64) -> Flight<'a> {
+        self.budget().depart();
+        Flight::new(self, flow, points)
+    }
+
+    fn clearance(&self, budget: &Budget, points: i64, floor: i64) -> Result<Clearance, Error> {
+        if budget.too_small(floor, self.now()) {
             let limit = budget.rate_limit(self.now()).map_or(0, |told| told.limit);
             return Err(Error::BudgetTooSmall { limit, floor });
         }
@@ -98,8 +128,7 @@ impl Governor {
         self.budget().observe(told, self.now());
     }
 
-    /// A query was answered, well or badly.
-    pub(crate) fn charge(&self, flow: &str, points: i64, seconds: f64) {
+    fn charge(&self, flow: &str, points: i64, seconds: f64) {
         self.budget().charge(flow, points, seconds, self.now());
     }
 
@@ -190,70 +219,5 @@ impl Identities {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn clock() -> Timestamp {
-        Timestamp::from_second(1_795_168_800).unwrap()
-    }
-
-    fn told(remaining: i64) -> RateLimit {
-        let reset_at = Timestamp::from_second(clock().as_second() + 600).ok();
-        RateLimit { limit: 5_000, remaining, reset_at }
-    }
-
-    #[test]
-    fn a_spent_minute_is_waited_for_and_not_refused() {
-        let governor = Governor::new(clock);
-        assert_eq!(governor.preflight(1, 0).unwrap(), Clearance::Go);
-        governor.charge("a", 1, 46.0);
-        let Clearance::Wait(until) = governor.preflight(1, 0).unwrap() else {
-            unreachable!("46 seconds of 45 are spent")
-        };
-        assert!(until > clock() && until.duration_since(clock()).as_secs() <= 60);
-    }
-
-    #[test]
-    fn the_floor_is_for_chunks_that_start_and_the_rest_for_those_under_way() {
-        let governor = Governor::new(clock);
-        governor.observe(told(400));
-        let refused = governor.preflight(2, 500).unwrap_err();
-        assert!(matches!(refused, Error::BelowFloor { remaining: 400, floor: 500, .. }));
-        assert_eq!(governor.preflight(2, 0).unwrap(), Clearance::Go);
-        governor.observe(told(0));
-        let refused = governor.preflight(1, 0).unwrap_err();
-        assert!(matches!(refused, Error::PrimaryLimit { .. }), "{refused:?}");
-        let refused = governor.preflight(1, 5_000).unwrap_err();
-        assert!(matches!(refused, Error::BudgetTooSmall { limit: 5_000, floor: 5_000 }));
-    }
-
-    #[test]
-    fn exhaustion_is_believed_even_where_points_seem_left() {
-        let governor = Governor::new(clock);
-        governor.observe(told(3_000));
-        let until = governor.exhausted().until().unwrap();
-        assert_eq!(until.as_second(), clock().as_second() + 601);
-        assert!(matches!(governor.preflight(1, 0), Err(Error::PrimaryLimit { .. })));
-        let unknown = Governor::new(clock);
-        let until = unknown.exhausted().until().unwrap();
-        assert_eq!(until.as_second(), clock().as_second() + 60);
-        assert!(unknown.preflight(1, 0).is_err());
-    }
-
-    #[test]
-    fn what_outlives_the_process_holds_again_after_it() {
-        let governor = Governor::new(clock);
-        governor.observe(told(7));
-        governor.slow_down(Some(SignedDuration::from_secs(90)));
-        let next = Governor::new(clock);
-        next.restore(&governor.snapshot());
-        assert_eq!(next.limits().map(|limits| limits.remaining), Some(7));
-        let held = next.preflight(1, 0).unwrap_err().until().unwrap();
-        assert_eq!(held.as_second(), clock().as_second() + 90);
     }
 }

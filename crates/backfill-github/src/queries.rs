@@ -92,7 +92,6 @@ macro_rules! count_only {
         }
     };
 }
-count_only!(IssueCount, "IssueConnection");
 count_only!(ReviewCount, "PullRequestReviewConnection");
 count_only!(ThreadCount, "PullRequestReviewThreadConnection");
 count_only!(CommentCount, "IssueCommentConnection");

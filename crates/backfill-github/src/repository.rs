@@ -7,6 +7,7 @@ use cynic::QueryBuilder;
 
 use crate::client::{Client, Query, Spent};
 use crate::error::Error;
+use crate::queries::PageInfo;
 use crate::queries::index::{IndexPullRequests, IndexVariables, IndexedNode};
 use crate::queries::resolve::{ResolveRepository, ResolveVariables};
 use crate::variables_of;
@@ -19,10 +20,6 @@ const SAMPLE: i32 = 20;
 pub struct Resolved {
     /// The repository, under its present name.
     pub repository: Repository,
-    /// GitHub's number of the account that the token belongs to, if it has one.
-    pub viewer_id: Option<i64>,
-    /// Its login.
-    pub viewer_login: String,
     /// Files changed on average in the newest 20 pull requests; `None` where there are none.
     pub mean_changed_files: Option<f64>,
 }
@@ -73,9 +70,10 @@ impl Client {
         };
         let answer = self.send(query, &mut Spent::default()).await?;
         let found: ResolveRepository = answer.read()?;
-        let viewer_id = found.viewer.database_id.map(i64::from);
-        if let Some(id) = viewer_id {
-            self.learn_viewer(id);
+        // All installations of an app are one bot, and each has points of its own.
+        let is_app = found.viewer.login.ends_with("[bot]");
+        if let Some(id) = found.viewer.database_id.filter(|_| !is_app) {
+            self.learn_viewer(id.into());
         }
         let from = found.repository.ok_or(Error::RepositoryNotFound)?;
         if from.is_disabled {
@@ -94,11 +92,9 @@ impl Client {
             is_archived: from.is_archived,
             default_branch: from.default_branch_ref.map(|branch| branch.name),
             pull_request_count: from.pull_requests.total_count.into(),
-            issue_count: from.issues.total_count.into(),
         };
         let mean_changed_files = mean(&sizes);
-        let viewer_login = found.viewer.login;
-        Ok(Resolved { repository, viewer_id, viewer_login, mean_changed_files })
+        Ok(Resolved { repository, mean_changed_files })
     }
 
     /// One page of `first` (1 to 100) rows of the light list, in the order of the walk: one
@@ -145,8 +141,9 @@ impl Client {
             return Err(Error::RepositoryNotFound);
         };
         let page = from.pull_requests;
+        let edges = listed(page.edges, &page.page_info, after)?;
         let mut entries = Vec::new();
-        for (index, edge) in page.edges.unwrap_or_default().into_iter().enumerate() {
+        for (index, edge) in edges.into_iter().enumerate() {
             let null = || Error::NullNode { index, message: String::new() };
             let edge = edge.ok_or_else(null)?;
             let node = edge.node.ok_or_else(null)?;
@@ -164,6 +161,23 @@ impl Client {
             total_count: page.total_count.into(),
         })
     }
+}
+
+/// The rows of a page of the repository's list. Without rows, or with a cursor that stands still
+/// where more follow, it says nothing: taken for a page, a walk would end early or never.
+pub(crate) fn listed<T>(
+    rows: Option<Vec<T>>,
+    page_info: &PageInfo,
+    after: Option<&Cursor>,
+) -> Result<Vec<T>, Error> {
+    let end = page_info.end_cursor.as_deref();
+    let stands_still = end.is_none() || end == after.map(Cursor::as_str);
+    let message = match rows {
+        Some(rows) if !(page_info.has_next_page && stands_still) => return Ok(rows),
+        Some(_) => "the cursor stands still",
+        None => "the list is null",
+    };
+    Err(Error::PartMissing { path: "pullRequests".to_owned(), message: message.to_owned() })
 }
 
 fn mean(sizes: &[f64]) -> Option<f64> {

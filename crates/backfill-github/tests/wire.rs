@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use backfill_api::Reason;
 use backfill_engine::budget::BudgetSnapshot;
-use backfill_github::{Client, Config, Error, GitHub, OnAnswer};
+use backfill_engine::model::Cursor;
+use backfill_github::{ChunkRequest, Client, Config, Error, GitHub, OnAnswer};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
@@ -102,7 +103,7 @@ fn packed(body: &str) -> Vec<u8> {
     answer("200 OK", "content-encoding: gzip\r\n", gzip.finish().unwrap())
 }
 
-const GOOD: &str = r#"{"data":{"rateLimit":{"cost":1,"limit":5000,"remaining":4999,"used":1,"resetAt":"2026-11-20T11:00:00Z"},"viewer":{"databaseId":7,"login":"mona"},"repository":{"id":"R_1","databaseId":42,"nameWithOwner":"o/r","isPrivate":false,"isArchived":true,"isDisabled":false,"defaultBranchRef":null,"issues":{"totalCount":3},"pullRequests":{"totalCount":2,"nodes":[{"changedFiles":3},null,{"changedFiles":6}]}}}}"#;
+const GOOD: &str = r#"{"data":{"rateLimit":{"cost":1,"limit":5000,"remaining":4999,"used":1,"resetAt":"2026-11-20T11:00:00Z"},"viewer":{"databaseId":7,"login":"mona"},"repository":{"id":"R_1","databaseId":42,"nameWithOwner":"o/r","isPrivate":false,"isArchived":true,"isDisabled":false,"defaultBranchRef":null,"pullRequests":{"totalCount":2,"nodes":[{"changedFiles":3},null,{"changedFiles":6}]}}}}"#;
 
 async fn resolve(client: &Client) -> Result<backfill_github::Resolved, Error> {
     client.resolve(&"o/r".into()).await
@@ -114,12 +115,60 @@ async fn once(client: &Client) -> Result<backfill_github::Index, Error> {
 }
 
 #[tokio::test]
+async fn installations_of_one_app_do_not_share_a_budget() {
+    let of_app = GOOD.replace(r#""login":"mona""#, r#""login":"backfill[bot]""#);
+    let (client, _seen) = server(vec![answer("200 OK", "", of_app)]).await;
+    resolve(&client).await.unwrap();
+    assert!(client.identity().starts_with("token:"), "{}", client.identity());
+}
+
+#[tokio::test]
+async fn a_list_that_says_nothing_is_no_page() {
+    let listed = |rows: &str, more: bool, end: &str| {
+        answer(
+            "200 OK",
+            "",
+            format!(
+                r#"{{"data":{{"rateLimit":null,"node":{{"__typename":"Repository","pullRequests":{{"totalCount":9,"pageInfo":{{"hasNextPage":{more},"endCursor":{end}}},"nodes":{rows},"edges":{rows}}}}}}}}}"#
+            ),
+        )
+    };
+    let here = Cursor("here".to_owned());
+    for (rows, more, end, is_page) in [
+        ("null", false, "null", false),
+        ("null", true, r#""there""#, false),
+        ("[]", true, "null", false),
+        ("[]", true, r#""here""#, false),
+        ("[]", true, r#""there""#, true),
+        ("[]", false, "null", true),
+        ("[]", false, r#""here""#, true),
+    ] {
+        let answers = vec![listed(rows, more, end); 2];
+        let (client, _seen) = server(answers).await;
+        let index = client.index(&"R_1".into(), Some(&here), 1, 0).await;
+        let (repository, node_id) = ("o/r".into(), "R_1".into());
+        let request = ChunkRequest {
+            repository: &repository,
+            node_id: &node_id,
+            after: Some(&here),
+            size: 1,
+            parts: &[],
+        };
+        let chunk = client.chunk(&request).await;
+        let case = format!("{rows} {more} {end}");
+        assert_eq!((index.is_ok(), chunk.is_ok()), (is_page, is_page), "{case}: {chunk:?}");
+        if let Err(error) = chunk {
+            assert!(matches!(error, Error::PartMissing { .. }), "{case}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_request_carries_what_github_asks_for_and_the_answer_is_read() {
     let (client, seen) = server(vec![answer("200 OK", "", GOOD)]).await;
     assert!(client.identity().starts_with("token:"), "{}", client.identity());
     let resolved = resolve(&client).await.unwrap();
     assert_eq!(client.identity(), "viewer:7");
-    assert_eq!(resolved.viewer_login, "mona");
     assert_eq!(resolved.mean_changed_files, Some(4.5));
     let repository = resolved.repository;
     assert_eq!((repository.github_id, repository.pull_request_count), (42, 2));
@@ -138,6 +187,8 @@ async fn a_request_carries_what_github_asks_for_and_the_answer_is_read() {
     for text in expected {
         assert!(request.contains(text), "{text} is not in {request}");
     }
+    // A token that may read pull requests need not be allowed to read issues.
+    assert!(!request.contains("issues"), "{request}");
 }
 
 #[tokio::test]

@@ -9,20 +9,15 @@ use crate::parents::Parents;
 use crate::rows::{column, new_id};
 use crate::transaction::{Query, Tx};
 
-/// Stores the files of those pull requests that were read with them, and buries those that are no
-/// longer changed. Returns how many rows were really written.
+/// Stores the files that were read, and buries those that are no longer changed where all were
+/// read. Returns how many rows were really written.
 pub(crate) async fn replace(
     tx: &mut Tx,
     parents: &Parents,
     pull_requests: &[&PullRequest],
 ) -> Result<i64, Error> {
-    let whole: Vec<&PullRequest> =
-        pull_requests.iter().copied().filter(|it| it.captured.contains(&Part::Files)).collect();
-    if whole.is_empty() {
-        return Ok(0);
-    }
     let mut by_key: BTreeMap<(i64, &str), &ChangedFile> = BTreeMap::new();
-    for pull_request in &whole {
+    for pull_request in pull_requests {
         for file in &pull_request.files {
             by_key.insert((pull_request.number.get(), &file.path), file);
         }
@@ -30,6 +25,8 @@ pub(crate) async fn replace(
     let rows: Vec<(i64, &ChangedFile)> =
         by_key.into_iter().map(|((number, _), row)| (number, row)).collect();
     let written = tx.execute_for(&rows, |some| upsert(parents, some)).await?;
+    let whole: Vec<&PullRequest> =
+        pull_requests.iter().copied().filter(|it| it.captured.contains(&Part::Files)).collect();
     let earlier = parents.earlier(&whole);
     if earlier.is_empty() {
         return Ok(written);

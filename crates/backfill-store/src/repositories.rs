@@ -35,15 +35,14 @@ pub(crate) async fn upsert(
     let query = Tx::query(
         "-- upsert_repository\n\
          INSERT INTO repositories AS r (host, github_id, node_id, owner, name, full_name, \
-             default_branch, is_private, is_archived, pull_request_count, issue_count, \
+             default_branch, is_private, is_archived, pull_request_count, \
              created_by_object, last_updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint, $11::bigint, $12, now()) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint, $11, now()) \
          ON CONFLICT (host, github_id) DO UPDATE SET \
              node_id = excluded.node_id, owner = excluded.owner, name = excluded.name, \
              full_name = excluded.full_name, default_branch = excluded.default_branch, \
              is_private = excluded.is_private, is_archived = excluded.is_archived, \
-             pull_request_count = excluded.pull_request_count, \
-             issue_count = excluded.issue_count, last_updated_at = now(), \
+             pull_request_count = excluded.pull_request_count, last_updated_at = now(), \
              stored_at = now(), deleted_at = NULL \
          RETURNING id",
     )
@@ -57,7 +56,6 @@ pub(crate) async fn upsert(
     .bind(repository.is_private)
     .bind(repository.is_archived)
     .bind(repository.pull_request_count)
-    .bind(repository.issue_count)
     .bind(Uuid::parse_str(uid).ok());
     let id = get(&tx.fetch_one(query).await?, "id")?;
     record_name(tx, id, repository).await?;

@@ -44,7 +44,13 @@ macro_rules! state_query {
                  s.handled_restart_requested_at, \
                  (SELECT count(*) FROM quarantined_pull_requests q \
                    WHERE q.repository_id = s.repository_id AND q.quarantined_at IS NOT NULL \
-                     AND q.resolved_at IS NULL) AS quarantined_prs, \
+                     AND q.resolved_at IS NULL \
+                     AND (COALESCE(s.window_since, s.window_until) IS NULL \
+                       AND s.max_pull_requests IS NULL \
+                       OR EXISTS (SELECT FROM backfill_chunks c \
+                         WHERE c.backfill_state_id = s.id AND c.walk = s.walk \
+                           AND c.status = 'completed' AND q.number = ANY(c.pr_numbers)))) \
+                   AS quarantined_prs, \
                  (SELECT count(*) FILTER (WHERE recent.status = 'failed') FROM \
                    (SELECT c.status FROM backfill_chunks c \
                      WHERE c.backfill_state_id = s.id AND c.walk = s.walk \

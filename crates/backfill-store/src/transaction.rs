@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use sqlx::SqlSafeStr;
 use sqlx::postgres::{PgArguments, PgPool, PgRow, Postgres};
 
 use crate::error::Error;
@@ -10,6 +11,10 @@ use crate::error::Error;
 /// Rows that one statement carries at most. Its columns are copied into one message, so this
 /// bounds a chunk's memory where a pull request has thousands of comments.
 const ROWS_PER_STATEMENT: usize = 500;
+
+const LOOK_UP_BY_KEY: &str = "\
+    SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
+    SET LOCAL enable_mergejoin = off; SET LOCAL jit = off; SET LOCAL work_mem = '16MB'";
 
 /// A statement with its arguments.
 pub(crate) type Query = sqlx::query::Query<'static, Postgres, PgArguments>;
@@ -34,23 +39,20 @@ impl Tx {
     /// Takes a connection and opens a transaction under these limits. READ COMMITTED whatever the
     /// server's default: who waits for a row's lock must then see what was committed.
     pub(crate) async fn begin(pool: &PgPool, limits: &Limits) -> Result<Self, Error> {
-        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
-        let inner = pool.begin_with(begin).await.map_err(Error::from_driver)?;
-        let mut tx = Self { inner };
-        let milliseconds = |limit: Duration| limit.as_millis().to_string();
-        let query = Tx::query(
-            "-- begin_transaction\n\
-             SELECT pg_catalog.set_config('search_path', $1, true), \
-             pg_catalog.set_config('statement_timeout', $2, true), \
-             pg_catalog.set_config('lock_timeout', $3, true), \
-             pg_catalog.set_config('idle_in_transaction_session_timeout', $4, true)",
-        )
-        .bind(&limits.search_path)
-        .bind(milliseconds(limits.statement))
-        .bind(milliseconds(limits.lock))
-        .bind(milliseconds(limits.idle));
-        tx.execute(query).await?;
-        Ok(tx)
+        let milliseconds = |limit: Duration| limit.as_millis();
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; \
+             SET LOCAL search_path = {}; \
+             SET LOCAL statement_timeout = {}; \
+             SET LOCAL lock_timeout = {}; \
+             SET LOCAL idle_in_transaction_session_timeout = {}",
+            limits.search_path,
+            milliseconds(limits.statement),
+            milliseconds(limits.lock),
+            milliseconds(limits.idle),
+        );
+        let inner = pool.begin_with(sqlx::AssertSqlSafe(begin)).await;
+        Ok(Self { inner: inner.map_err(Error::from_driver)? })
     }
 
     /// From here on rows are found by key alone. A chunk looks up some hundred rows in tables
@@ -60,15 +62,7 @@ impl Tx {
     /// Postgres 18 a method that is off counts as very costly, which would have every such
     /// statement compiled: JIT is off too.
     pub(crate) async fn look_up_by_key(&mut self) -> Result<(), Error> {
-        let query = Self::query(
-            "-- look_up_by_key\n\
-             SELECT pg_catalog.set_config('enable_seqscan', 'off', true), \
-             pg_catalog.set_config('enable_hashjoin', 'off', true), \
-             pg_catalog.set_config('enable_mergejoin', 'off', true), \
-             pg_catalog.set_config('jit', 'off', true), \
-             pg_catalog.set_config('work_mem', '16MB', true)",
-        );
-        self.execute(query).await.map(|_| ())
+        self.run_script(LOOK_UP_BY_KEY.into_sql_str()).await
     }
 
     /// A statement of constant text. Unnamed: a named one would be missing on the next server

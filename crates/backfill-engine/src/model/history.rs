@@ -55,8 +55,6 @@ pub struct Repository {
     pub default_branch: Option<String>,
     /// GitHub's count of pull requests, all states.
     pub pull_request_count: i64,
-    /// GitHub's count of issues, all states.
-    pub issue_count: i64,
 }
 
 /// One pull request with the children that were asked for, each list complete.

@@ -65,6 +65,12 @@ pub(crate) struct Extensions {
     pub(crate) saml_failure: bool,
 }
 
+impl Segment {
+    fn is(&self, name: &str) -> bool {
+        matches!(self, Self::Field(field) if field == name)
+    }
+}
+
 impl GraphQlError {
     /// One of GitHub's words for this error is `word`.
     pub(crate) fn is(&self, word: &str) -> bool {
@@ -98,9 +104,18 @@ impl GraphQlError {
     }
 
     /// A deprecated `databaseId` that no longer fits its type: `fullDatabaseId` is there for it.
+    /// Accounts have no other number.
     pub(crate) fn is_only_old_id(&self) -> bool {
-        let last = self.path.as_deref().and_then(<[Segment]>::last);
-        matches!(last, Some(Segment::Field(field)) if field == "databaseId")
+        let path = self.path.as_deref().unwrap_or_default();
+        matches!(path, [.., of, field] if field.is("databaseId")
+            && !["author", "mergedBy", "user", "viewer"].iter().any(|account| of.is(account)))
+    }
+
+    /// The repository that a branch comes from belongs to an organization that shows it to nobody
+    /// or not to us. It is missing then, as a deleted one is.
+    pub(crate) fn is_only_hidden_head(&self) -> bool {
+        let path = self.path.as_deref().unwrap_or_default();
+        self.is("FORBIDDEN") && path.iter().any(|step| step.is("headRepository"))
     }
 }
 

@@ -31,9 +31,9 @@ pub(crate) struct LimitHeaders {
 impl LimitHeaders {
     /// Reads them; they arrived at this instant of our clock, so long after the request was sent.
     pub(crate) fn read(headers: &HeaderMap, arrived: Timestamp, took: Duration) -> Self {
-        let number = |name| text(headers, name).and_then(|text| text.trim().parse::<i64>().ok());
-        let count = |name| number(name).filter(|count| *count >= 0);
-        let skew = date(headers).map_or(SignedDuration::ZERO, |date| skew(date, arrived, took));
+        let count = |name| count(headers, name);
+        let skew =
+            date(headers, "date").map_or(SignedDuration::ZERO, |date| skew(date, arrived, took));
         let reset_at = count("x-ratelimit-reset")
             .and_then(|second| Timestamp::from_second(second).ok())
             .map(|at| to_our_clock(at, skew));
@@ -42,7 +42,7 @@ impl LimitHeaders {
             (Some(limit), Some(remaining)) => Some(RateLimit { limit, remaining, reset_at }),
             _ => None,
         };
-        let retry_after = count("retry-after").map(SignedDuration::from_secs);
+        let retry_after = retry_after(headers, arrived);
         let sso_required =
             text(headers, "x-github-sso").is_some_and(|text| text.starts_with("required"));
         Self { rate_limit, remaining, retry_after, skew, sso_required }
@@ -68,8 +68,22 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    let text = text(headers, "date")?;
+/// Seconds, or as proxies may write it an instant of the clock that wrote `Date`.
+fn retry_after(headers: &HeaderMap, arrived: Timestamp) -> Option<SignedDuration> {
+    if let Some(seconds) = count(headers, "retry-after") {
+        return Some(SignedDuration::from_secs(seconds));
+    }
+    let until = date(headers, "retry-after")?;
+    let wait = until.duration_since(date(headers, "date").unwrap_or(arrived));
+    Some(wait.max(SignedDuration::from_secs(1)))
+}
+
+fn count(headers: &HeaderMap, name: &str) -> Option<i64> {
+    text(headers, name)?.trim().parse().ok().filter(|count| *count >= 0)
+}
+
+fn date(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
+    let text = text(headers, name)?;
     jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp())
 }
 
@@ -136,6 +150,22 @@ mod tests {
             let on = |time| at(&format!("2026-11-20T{time}Z"));
             let found = skew(on(date), on(arrived), Duration::from_millis(took));
             assert_eq!(found.as_millis(), expected, "{date} at {arrived} after {took} ms");
+        }
+    }
+
+    #[test]
+    fn a_wait_may_be_told_in_seconds_or_as_a_date() {
+        let now = at("2026-11-20T10:05:00Z");
+        let written = "Fri, 20 Nov 2026 10:04:00 GMT";
+        for (told, date, seconds) in [
+            ("90", written, 90),
+            ("Fri, 20 Nov 2026 10:14:00 GMT", written, 600),
+            ("Fri, 20 Nov 2026 10:14:00 GMT", "", 540),
+            ("Fri, 20 Nov 2026 09:00:00 GMT", written, 1),
+        ] {
+            let headers = headers(&[("retry-after", told), ("date", date)]);
+            let read = LimitHeaders::read(&headers, now, Duration::ZERO);
+            assert_eq!(read.retry_after, Some(SignedDuration::from_secs(seconds)), "{told}");
         }
     }
 

@@ -3,6 +3,9 @@
 //! It says which pages it lacks, takes them, and counts its children against GitHub's totals at
 //! the end. Must not know how pages are asked for.
 
+#[cfg(test)]
+mod tests;
+
 use backfill_engine::model::{
     ChangedFile, Comment, Commit, NodeId, Part, PullRequest, PullRequestNumber, RepositoryName,
     Review,
@@ -23,6 +26,8 @@ use crate::queries::threads;
 
 /// The most that any connection gives at once.
 const LARGEST_PAGE: i64 = 100;
+/// GitHub lists no more files of a pull request, and counts no more in that list.
+const MOST_FILES: i64 = 3_000;
 
 /// The draft of a pull request. A part that was not asked for, or that GitHub does not know, is
 /// `None` and will not be `captured`.
@@ -37,15 +42,14 @@ pub(crate) struct Draft {
     commits: Option<Gathered<Commit>>,
     files: Option<Gathered<ChangedFile>>,
     threads: Option<Gathered<Thread>>,
+    /// Its branch moved between two pages.
+    has_moved: bool,
 }
 
 impl Draft {
     /// The draft as its first page shows it.
     pub(crate) fn begin(from: page::PullRequest) -> Result<Self, Error> {
         let number = i64::from(from.number);
-        let count = |asked: Option<i64>, alone: Option<i32>| {
-            asked.or(alone.map(i64::from)).unwrap_or_default()
-        };
         let labels = match from.labels {
             Some(labels) => Gathered::begin(labels, |label| Ok(label.name))?,
             None => Gathered::announced(0),
@@ -87,15 +91,15 @@ impl Draft {
             additions: from.additions.into(),
             deletions: from.deletions.into(),
             changed_files: from.changed_files.into(),
-            commit_count: count(
+            commit_count: either(
                 commits.as_ref().map(|all| all.total),
                 from.commit_count.map(|all| all.total_count),
             ),
-            review_count: count(
+            review_count: either(
                 reviews.as_ref().map(|all| all.total),
                 from.review_count.map(|all| all.total_count),
             ),
-            comment_count: count(
+            comment_count: either(
                 comments.as_ref().map(|all| all.total),
                 from.comment_count.map(|all| all.total_count),
             ),
@@ -109,7 +113,8 @@ impl Draft {
             files: Vec::new(),
             captured: Vec::new(),
         };
-        Ok(Self { shell, labels, assignees, reviews, comments, commits, files, threads })
+        let has_moved = false;
+        Ok(Self { shell, labels, assignees, reviews, comments, commits, files, threads, has_moved })
     }
 
     /// Its node id.
@@ -153,6 +158,9 @@ impl Draft {
     /// Takes a page it wanted, as `{"page": …}`.
     pub(crate) fn take(&mut self, slot: Slot, under: &RawValue) -> Result<(), Error> {
         let number = self.shell.number.get();
+        if slot.follows_head() {
+            self.has_moved |= head_of(under)?.is_some_and(|head| head != self.shell.head_sha);
+        }
         match slot {
             Slot::Labels => self
                 .labels
@@ -196,6 +204,9 @@ impl Draft {
     pub(crate) fn finish(self) -> Result<PullRequest, Error> {
         let mut whole = self.shell;
         let number = whole.number.get();
+        if self.has_moved {
+            return Err(Error::Moved(number));
+        }
         whole.labels = counted(self.labels, None, number)?;
         // Not counted: GitHub counts apps among them that it does not list.
         whole.assignees = self.assignees.found;
@@ -221,11 +232,19 @@ impl Draft {
             whole.captured.push(Part::Commits);
         }
         if let Some(files) = self.files {
-            whole.files = counted(files, Some(Part::Files), number)?;
-            whole.captured.push(Part::Files);
+            let is_cut = files.total >= MOST_FILES && files.total < whole.changed_files;
+            whole.files = distinct(files, Part::Files, number, |one| one.path.clone())?;
+            if !is_cut {
+                whole.captured.push(Part::Files);
+            }
         }
         Ok(whole)
     }
+}
+
+/// A count that came with its list or alone.
+fn either(listed: Option<i64>, alone: Option<i32>) -> i64 {
+    listed.or(alone.map(i64::from)).unwrap_or_default()
 }
 
 fn page_of<C: DeserializeOwned>(under: &RawValue, number: i64) -> Result<C, Error> {
@@ -240,6 +259,18 @@ fn page_of<C: DeserializeOwned>(under: &RawValue, number: i64) -> Result<C, Erro
         .ok_or(Error::PullRequestNotFound)?
         .page
         .ok_or(Error::PartMissing { path, message: "a connection is null".to_owned() })
+}
+
+/// Where the branch was when the page was read; `None` where the page tells nothing.
+fn head_of(under: &RawValue) -> Result<Option<String>, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Under {
+        head_ref_oid: Option<String>,
+    }
+    let found: Option<Under> =
+        serde_json::from_str(under.get()).map_err(|source| Error::Unreadable(source.into()))?;
+    Ok(found.and_then(|under| under.head_ref_oid))
 }
 
 fn continued<T>(part: &mut Option<Gathered<T>>) -> Result<&mut Gathered<T>, Error> {

@@ -2,6 +2,9 @@
 //!
 //! The catalogue is github-api.md, sections 1.5, 1.6, 2 and 2.4. Must not know what was asked.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use super::envelope::{Envelope, GraphQlError};
@@ -107,7 +110,10 @@ pub(crate) fn by_message(message: &str, headers: &LimitHeaders) -> Option<Refusa
 /// The cause that weighs most among the `errors` of an answer under status 200. An answer that
 /// has any is never used in part: a page counts as complete only if nothing failed under it.
 pub(crate) fn by_errors(errors: &[GraphQlError], answered: &Answered<'_>) -> Option<Refusal> {
-    let mut errors: Vec<_> = errors.iter().filter(|error| !error.is_only_old_id()).collect();
+    let harms = |error: &&GraphQlError| {
+        weight(error) < 2 || !(error.is_only_old_id() || error.is_only_hidden_head())
+    };
+    let mut errors: Vec<_> = errors.iter().filter(harms).collect();
     errors.sort_by_key(|error| weight(error));
     errors.first().map(|error| cause(error, answered))
 }
@@ -131,14 +137,20 @@ fn cause(error: &GraphQlError, answered: &Answered<'_>) -> Refusal {
     if weight(error) == 0 {
         return Refusal::Primary;
     }
-    if let Some(refusal) = by_message(&error.message, answered.headers) {
-        return refusal;
+    // Under one pull request it is another's organization that is guarded: not the one we walk.
+    let is_guarded = |refusal: &Refusal| {
+        matches!(refusal, Refusal::Other(Error::SamlRequired | Error::IpNotAllowed))
+    };
+    let in_page = error.page_index().is_some();
+    match by_message(&error.message, answered.headers) {
+        Some(refusal) if !(in_page && is_guarded(&refusal)) => return refusal,
+        _ => {}
     }
     let whole_query = error.path.is_none();
     if whole_query && error.message.starts_with("Something went wrong while executing your query") {
         return Error::TimedOut { status: Some(answered.status), elapsed }.into();
     }
-    if error.extensions.as_ref().is_some_and(|more| more.saml_failure) {
+    if !in_page && error.extensions.as_ref().is_some_and(|more| more.saml_failure) {
         return Error::SamlRequired.into();
     }
     let kind = error.kind.as_deref().unwrap_or_default();

@@ -52,6 +52,11 @@ impl Slot {
         }
     }
 
+    /// A push changes it, and its cursors are mere places in the list.
+    pub(crate) fn follows_head(self) -> bool {
+        matches!(self, Self::Commits | Self::Files)
+    }
+
     /// What is selected of one of its pages.
     fn selection(self) -> String {
         match self {
@@ -91,10 +96,11 @@ pub(crate) fn compose(wanted: &[Wanted], inner: i64) -> (String, Value) {
     let mut variables = Map::new();
     for (at, page) in wanted.iter().enumerate() {
         let (parent, field, fragment) = page.slot.shape();
+        let head = if page.slot.follows_head() { "headRefOid " } else { "" };
         declared.push(format!("$n{at}: ID!, $f{at}: Int!, $a{at}: String"));
         fields.push(format!(
             "  c{at}: node(id: $n{at}) {{ ... on {parent} {{ \
-             page: {field}(first: $f{at}, after: $a{at}) {{ ...{fragment} }} }} }}\n"
+             {head}page: {field}(first: $f{at}, after: $a{at}) {{ ...{fragment} }} }} }}\n"
         ));
         fragments.entry(fragment).or_insert_with(|| page.slot.selection());
         variables.insert(format!("n{at}"), json!(page.node));

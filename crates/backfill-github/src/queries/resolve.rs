@@ -1,6 +1,6 @@
 //! `ResolveRepository`: a repository by name, who we are, and what a page will be like.
 
-use super::{IssueCount, RateLimit, schema};
+use super::{RateLimit, schema};
 
 /// Its variables.
 #[derive(cynic::QueryVariables, Clone, Debug)]
@@ -45,7 +45,6 @@ pub(crate) struct ResolvedRepository {
     pub(crate) is_archived: bool,
     pub(crate) is_disabled: bool,
     pub(crate) default_branch_ref: Option<Ref>,
-    pub(crate) issues: IssueCount,
     #[arguments(first: $sample, orderBy: { field: CREATED_AT, direction: DESC })]
     pub(crate) pull_requests: Sample,
 }

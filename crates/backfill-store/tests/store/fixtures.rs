@@ -37,7 +37,6 @@ pub fn repository(github_id: i64, name: &str) -> Repository {
         is_archived: false,
         default_branch: Some("main".to_owned()),
         pull_request_count: 4,
-        issue_count: 2,
     }
 }
 

@@ -1,11 +1,15 @@
 //! The state row between runs: failures, pauses, resets by hand, requests by annotation.
 
 use backfill_api::Reason;
-use backfill_engine::model::{BackfillState, Cursor, PullRequestNumber, Stage, StateStatus};
+use backfill_engine::model::{
+    BackfillState, Cursor, PullRequestNumber, Stage, StateStatus, WalkBounds,
+};
 use backfill_store::{Error, Failure, Quarantined, Store};
 use jiff::Timestamp;
 
-use crate::fixtures::{HOST, UID, at, begin, chunk, commit, pull_request};
+use crate::fixtures::{
+    HOST, UID, at, begin, bounds, chunk, commit, owner, pull_request, repository, walk,
+};
 use crate::support::Database;
 
 fn failure(reason: Reason, counts: bool) -> Failure {
@@ -198,4 +202,37 @@ async fn a_request_forgives_and_reopens_what_is_set_aside() {
     assert_eq!(back.cursor, Some(Cursor::from("c1")), "only the walk moves the cursor");
     assert_eq!((back.stored_pull_requests, back.quarantined_pull_requests), (2, 0));
     assert_eq!(store.ledger(state.id).await.unwrap().gap, None);
+}
+
+#[tokio::test]
+async fn a_window_counts_only_what_is_set_aside_inside_it() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let mut page = chunk(vec![pull_request(8)], "c1");
+    page.quarantined = vec![Quarantined {
+        number: PullRequestNumber(9),
+        node_id: None,
+        reason: Reason::PullRequestUnreadable,
+        message: "502".to_owned(),
+        attempts: 3,
+    }];
+    commit(&store, &lease, &page).await;
+    store.release(&lease).await.unwrap();
+    assert_eq!(find(&store).await.quarantined_pull_requests, 1);
+
+    let (found, owner, whole) = (repository(42, "acme/api"), owner(UID), bounds());
+    for window in [
+        WalkBounds { since: Some(at("2024-01-01T00:00:00Z")), ..whole.clone() },
+        WalkBounds { until: Some(at("2024-01-01T00:00:00Z")), ..whole.clone() },
+        WalkBounds { max_pull_requests: Some(1), ..whole.clone() },
+    ] {
+        let state = store.begin_walk(&walk(&found, &owner, &window)).await.unwrap();
+        assert_eq!(state.quarantined_pull_requests, 0, "{window:?}");
+        let lease = store.acquire(state.id, UID).await.unwrap().lease;
+        let met = commit(&store, &lease, &page).await.state;
+        assert_eq!(met.quarantined_pull_requests, 1, "{window:?}");
+        store.release(&lease).await.unwrap();
+    }
 }

@@ -27,9 +27,11 @@ fn the_floor_is_kept_to_the_point() {
 
 #[test]
 fn a_budget_below_its_floor_is_too_small() {
-    assert!(with(5_000, 10).too_small(5_000) && with(5_000, 10).too_small(6_000));
-    assert!(!with(0, 10).too_small(4_999));
-    assert!(!Budget::default().too_small(i64::MAX), "nothing is known yet");
+    let budget = with(5_000, 10);
+    assert!(budget.too_small(5_000, at(0)) && budget.too_small(6_000, at(9)));
+    assert!(!budget.too_small(5_000, at(12)), "the next window may be larger");
+    assert!(!with(0, 10).too_small(4_999, at(0)));
+    assert!(!Budget::default().too_small(i64::MAX, at(0)), "nothing is known yet");
 }
 
 #[test]

@@ -3,6 +3,27 @@
 use super::*;
 
 #[test]
+fn those_that_waited_together_do_not_go_together() {
+    let mut budget = Budget::default();
+    // Ten seconds each, until the minute is full.
+    (0..5).for_each(|second| budget.charge(FLOW, 1, 10.0, at(second)));
+    assert!(matches!(budget.check(1, 0, at(5)), Place::At { .. }));
+    // A minute later nothing is spent, and eight ask at once.
+    let go = |budget: &mut Budget| {
+        let may = budget.check(1, 0, at(65)) == Place::Now;
+        may.then(|| budget.depart()).is_some()
+    };
+    let gone = (0..8).filter(|_| go(&mut budget)).count();
+    assert_eq!(gone, 5, "four take 40 s, and a fifth may begin below 45");
+    assert_eq!(seconds_to_wait(budget.check(1, 0, at(65)), 65), 10);
+    budget.land();
+    budget.charge(FLOW, 1, 10.0, at(75));
+    assert!(matches!(budget.check(1, 0, at(75)), Place::At { .. }), "spent counts as well");
+    (0..4).for_each(|_| budget.land());
+    assert_eq!(budget.check(1, 0, at(75)), Place::Now);
+}
+
+#[test]
 fn priorities_weigh_four_two_and_one() {
     let weights = [Priority::High, Priority::Normal, Priority::Low].map(weight);
     assert_eq!(weights, [4, 2, 1]);

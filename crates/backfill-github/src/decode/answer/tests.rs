@@ -405,16 +405,6 @@ fn the_limit_outweighs_what_stands_before_it() {
 }
 
 #[test]
-fn an_old_id_that_no_longer_fits_fails_nothing() {
-    let headers = LimitHeaders::default();
-    let answered = Answered { status: 200, headers: &headers, elapsed: Duration::ZERO };
-    let body = r#"{"data":{"a":1},"errors":[{"path":["node","pullRequests","nodes",1,"databaseId"],"message":"Int cannot represent non 32-bit signed integer value"}]}"#;
-    assert_eq!(open(body.to_owned(), &answered).unwrap().get(), r#"{"a":1}"#);
-    let body = r#"{"data":{"a":1},"errors":null}"#;
-    assert_eq!(open(body.to_owned(), &answered).unwrap().get(), r#"{"a":1}"#);
-}
-
-#[test]
 fn a_message_of_githubs_is_bounded_and_on_one_line() {
     let long = format!(r#"{{"message":"{}\nnext"}}"#, "x".repeat(5_000));
     let shown = error(403, &long).to_string();

@@ -1,0 +1,67 @@
+#![allow(clippy::unwrap_used)]
+use std::time::Duration;
+
+use super::super::answer::open;
+use super::*;
+
+fn refused(body: &str) -> Error {
+    let headers = LimitHeaders::default();
+    let answered = Answered { status: 200, headers: &headers, elapsed: Duration::ZERO };
+    match open(body.to_owned(), &answered).unwrap_err() {
+        Refusal::Other(error) => error,
+        limit => unreachable!("{limit:?}"),
+    }
+}
+
+#[test]
+fn an_old_id_that_no_longer_fits_fails_nothing() {
+    let headers = LimitHeaders::default();
+    let answered = Answered { status: 200, headers: &headers, elapsed: Duration::ZERO };
+    let body = r#"{"data":{"a":1},"errors":[{"path":["node","pullRequests","nodes",1,"databaseId"],"message":"Int cannot represent non 32-bit signed integer value"}]}"#;
+    assert_eq!(open(body.to_owned(), &answered).unwrap().get(), r#"{"a":1}"#);
+    let body = r#"{"data":{"a":1},"errors":null}"#;
+    assert_eq!(open(body.to_owned(), &answered).unwrap().get(), r#"{"a":1}"#);
+}
+
+#[test]
+fn an_account_without_its_number_is_no_old_id() {
+    for part in ["author", "mergedBy", "user"] {
+        let found = refused(&format!(
+            r#"{{"data":{{"a":1}},"errors":[{{"path":["node","pullRequests","nodes",3,"{part}","databaseId"],"message":"Something went wrong"}}]}}"#
+        ));
+        assert!(matches!(found, Error::NullNode { index: 3, .. }), "{part}: {found:?}");
+    }
+    let found = refused(
+        r#"{"data":{"a":1},"errors":[{"type":"RESOURCE_LIMITS_EXCEEDED","path":["node","pullRequests","nodes",3,"databaseId"],"message":"x"}]}"#,
+    );
+    assert!(matches!(found, Error::ResourceLimits { .. }), "{found:?}");
+}
+
+#[test]
+fn a_guarded_fork_is_a_missing_one_and_stalls_nothing() {
+    let headers = LimitHeaders::default();
+    let answered = Answered { status: 200, headers: &headers, elapsed: Duration::ZERO };
+    let of = |path: &str, message: &str| {
+        format!(
+            r#"{{"data":{{"a":1}},"errors":[{{"type":"FORBIDDEN","path":{path},"extensions":{{"saml_failure":true}},"message":"{message}"}}]}}"#
+        )
+    };
+    let texts = [
+        "Resource protected by organization SAML enforcement.",
+        "Although you appear to have the correct authorization credentials, the `acme` organization has an IP allow list enabled.",
+    ];
+    for text in texts {
+        for path in [
+            r#"["node","pullRequests","nodes",3,"headRepository"]"#,
+            r#"["node","headRepository","nameWithOwner"]"#,
+        ] {
+            let read = open(of(path, text), &answered).unwrap();
+            assert_eq!(read.get(), r#"{"a":1}"#, "{path}");
+        }
+        // Anything else of one pull request is that one's trouble, not the whole history's.
+        let found = refused(&of(r#"["node","pullRequests","nodes",3,"milestone"]"#, text));
+        assert!(matches!(found, Error::NullNode { index: 3, .. }), "{found:?}");
+        let found = refused(&of(r#"["node"]"#, text));
+        assert_eq!(found.disposition(), backfill_api::Disposition::UserFix, "{found:?}");
+    }
+}
