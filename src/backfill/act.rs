@@ -97,7 +97,16 @@ pub async fn wait(
                 Ok(state) => state,
                 Err(elsewhere) => return elsewhere,
             };
-            Shown::new(reason, message).state(state).wait(until).outcome()
+            let mut shown = Shown::new(reason, message).state(state).wait(until);
+            // Whoever is queued asks again and again until it is its turn.
+            shown.quiet = reason == Reason::Queued;
+            shown.outcome()
+        }
+        Pause::Standing(fault) => {
+            let state = observed.seen.own_state().cloned();
+            let mut shown = Shown::new(fault.reason, fault.message).state(state).at(until);
+            (shown.summary.state, shown.quiet) = (fault.disposition.state(), true);
+            shown.outcome()
         }
         Pause::Trouble(fault) => {
             if observed.seen.state.is_err() || observed.seen.credentials.is_err() {

@@ -30,6 +30,8 @@ pub struct Shown {
     pub next: Option<Timestamp>,
     /// `next` is a wait that people should see, not the next stretch of work.
     pub waits: bool,
+    /// Nobody can foretell `next`, and nothing but a transition is worth a write meanwhile.
+    pub quiet: bool,
     pub counted: Option<i64>,
     pub plan: Option<PlanStatus>,
 }
@@ -44,7 +46,8 @@ impl Outcome {
 impl Shown {
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         let summary = Summary::new(reason, message);
-        Self { summary, state: None, next: None, waits: false, counted: None, plan: None }
+        let (waits, quiet) = (false, false);
+        Self { summary, state: None, next: None, waits, quiet, counted: None, plan: None }
     }
 
     /// What is said of an object that is at work in its stage.

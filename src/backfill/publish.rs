@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use backfill_api::conditions::State;
-use backfill_api::{Reason, RepositoryBackfill, RepositoryBackfillStatus};
+use backfill_api::{RepositoryBackfill, RepositoryBackfillStatus};
 use backfill_engine::model::BackfillState;
 use backfill_engine::seen::Fault;
 use backfill_engine::status::{Facts, project};
@@ -46,7 +46,7 @@ pub async fn publish(
     let last = ctx.memory.written(&object.uid().unwrap_or_default());
     // Hundreds may be queued or wait a moment, and what others use up of the points is no news.
     let is_short = shown.next.is_some_and(|next| until(ctx, next) < WRITE_EVERY);
-    let can_wait = is_queued(&shown) || (is_short && is_recent(last.as_ref()));
+    let can_wait = shown.quiet || (is_short && is_recent(last.as_ref()));
     let written = if can_wait && !is_news(last.as_ref(), &status) {
         Ok(())
     } else {
@@ -146,18 +146,13 @@ fn projected(
         store_unread: observed.is_none_or(|observed| observed.seen.state.is_err()),
         limits,
         floor: observed.map_or(0, |observed| observed.floor),
-        // Whoever is queued asks again and again until it is its turn, which nobody can foretell.
-        next_attempt: shown.next.filter(|_| shown.waits && !is_queued(shown)),
+        next_attempt: shown.next.filter(|_| shown.waits && !shown.quiet),
         counted: shown.counted,
         plan: shown.plan.clone(),
         requested_at: observed.and_then(|observed| observed.seen.object.requested_at.clone()),
         restart_requested_at: observed
             .and_then(|observed| observed.seen.object.restart_requested_at.clone()),
     })
-}
-
-fn is_queued(shown: &Shown) -> bool {
-    shown.summary.reason == Reason::Queued
 }
 
 /// The object's six series.

@@ -300,6 +300,40 @@ async fn one_that_is_queued_says_so_once_and_runs_when_a_place_is_free() {
     trial.finish().await;
 }
 
+#[tokio::test]
+async fn what_failed_stays_to_be_said_while_its_next_attempt_is_queued() {
+    let world = World::of("acme/api", 40).and(&World::of("acme/next", 6));
+    let setup = Setup::from(world).args(&["--max-concurrent-runs", "1"]);
+    let trial = Trial::start(setup).await;
+    let broken = format!("{}2", trial.token);
+    trial.cluster.create_credentials(&trial.namespace, "broken", &broken).await.unwrap();
+    let resolves = json!({"match": {"operation": "ResolveRepository"}, "answer": "slow:0"});
+    let fails = json!({"match": {"credential": broken}, "answer": "502-json"});
+    trial.standin.set_faults(&plan(json!([resolves, fails]))).await.unwrap();
+    let next = json!({"repository": "acme/next", "credentialsRef": {"name": "broken"}});
+    trial.apply("next", next).await;
+    trial.until_reason("next", "GitHubUnavailable").await;
+    // The other takes the only place for longer than the first backoff.
+    let slow = json!({"match": {"operation": "ListPullRequests"}, "answer": "slow:3"});
+    trial.standin.set_faults(&plan(json!([resolves, fails, slow]))).await.unwrap();
+    trial.apply("api", spec()).await;
+    trial
+        .within(LIMIT, "the next attempt is queued", async || {
+            (secrecy::metric(&trial, "backfill_runs_queued").await == Some(1.0)).then_some(())
+        })
+        .await;
+    let exported = secrecy::metrics(&trial).await;
+    let wait = "backfill_object_next_attempt_timestamp_seconds{name=\"next\"";
+    assert!(!exported.contains(wait), "an alert would take it for a wait that is in order");
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    trial.succeeded("next").await;
+    trial.succeeded("api").await;
+    let reasons = trial.statuses.reasons("next").await;
+    let since = reasons.iter().skip_while(|reason| *reason != "GitHubUnavailable");
+    assert!(!since.clone().any(|reason| reason == "Queued"), "{reasons:?}");
+    trial.finish().await;
+}
+
 fn told(status: &backfill_api::RepositoryBackfillStatus, reason: &str) -> bool {
     status.conditions.iter().any(|it| it.type_ == "Ready" && it.reason == reason)
 }

@@ -13,6 +13,10 @@
 //! [`CHECKS`] is the whole of it: read from the top, the first that has something to say wins.
 //! Pure and total; it must not know how a step is carried out.
 
+mod failures;
+#[cfg(test)]
+mod tests;
+
 use backfill_api::{Disposition, Reason, Stage};
 use jiff::Timestamp;
 
@@ -22,6 +26,7 @@ use crate::numbers::later;
 use crate::progress::of_secret;
 use crate::retry::{CLAIMED_LOOK, LONGEST_BACKOFF, STALLED_LOOK, queued_look};
 use crate::seen::{Fault, Seen};
+use failures::{backing_off, circuit_open, turn};
 
 /// What to do next. Exactly one per look.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +77,8 @@ pub enum Pause {
     },
     /// A trouble that may pass by itself.
     Trouble(Fault),
+    /// A turn as well, of one that failed when it last had its turn: that stays to be said.
+    Standing(Fault),
     /// Nothing that would change what the object already says.
     Unchanged,
 }
@@ -189,66 +196,16 @@ fn credentials(seen: &Seen) -> Option<Step> {
     })
 }
 
-fn circuit_open(seen: &Seen) -> Option<Step> {
-    let state = seen.own_walk()?;
-    if state.consecutive_errors < seen.object.max_consecutive_errors {
-        return None;
-    }
-    let last = state.last_error.as_ref().map_or("", |error| error.message.as_str());
-    let fault = Fault {
-        reason: Reason::CircuitOpen,
-        disposition: Disposition::UserFix,
-        message: format!(
-            "{} runs in a row failed without storing anything; the last said: {last}. \
-             Set the annotation backfill.contributor.info/requested-at to a new value to try again",
-            state.consecutive_errors
-        ),
-        not_before: None,
-    };
-    Some(reject(seen, &fault))
-}
-
-fn backing_off(seen: &Seen) -> Option<Step> {
-    if let Some((fault, until)) = &seen.unrecorded
-        && *until > seen.now
-    {
-        return Some(trouble(fault.clone(), *until));
-    }
-    let state = seen.own_walk()?;
-    let until = state.next_attempt_at.filter(|at| *at > seen.now)?;
-    let error = state.last_error.as_ref()?;
-    let disposition = error.reason.disposition().unwrap_or(Disposition::Transient);
-    // What was edited since may be what mends it.
-    if seen.object.edited && matches!(disposition, Disposition::UserFix | Disposition::Bug) {
-        return None;
-    }
-    // While it is paused the instant is that of the pause, which the check of its cause knows.
-    let failed = state.failed_attempts > 0 || state.status == StateStatus::Failed;
-    if !failed || state.status == StateStatus::Paused {
-        return None;
-    }
-    let fault = Fault {
-        reason: error.reason,
-        disposition,
-        message: error.message.clone(),
-        not_before: Some(until),
-    };
-    Some(trouble(fault, until))
-}
-
 fn over_budget(seen: &Seen) -> Option<Step> {
     if let Some(fault) = &seen.budget_too_small {
         return Some(reject(seen, fault));
     }
     match &seen.place {
         Place::Now => None,
-        Place::At { until, why } => Some(Step::Wait {
-            until: *until,
-            pause: Pause::Turn {
-                reason: why.reason(),
-                message: of_secret(seen.object.secret.as_deref(), why),
-            },
-        }),
+        Place::At { until, why } => {
+            let message = of_secret(seen.object.secret.as_deref(), why);
+            Some(turn(seen, *until, why.reason(), message))
+        }
     }
 }
 
@@ -259,14 +216,13 @@ fn unresolved(seen: &Seen) -> Option<Step> {
 fn paced(seen: &Seen) -> Option<Step> {
     let until = seen.paced_until.filter(|at| *at > seen.now)?;
     let message = format!("pauses between runs, next chunk at {}", crate::progress::clock(until));
-    Some(Step::Wait { until, pause: Pause::Turn { reason: Reason::Paced, message } })
+    Some(turn(seen, until, Reason::Paced, message))
 }
 
 fn queued(seen: &Seen) -> Option<Step> {
     let Err(ahead) = seen.permit else { return None };
     let message = "waits for one of the operator's running backfills to give way".to_owned();
-    let pause = Pause::Turn { reason: Reason::Queued, message };
-    Some(Step::Wait { until: later(seen.now, queued_look(ahead)), pause })
+    Some(turn(seen, later(seen.now, queued_look(ahead)), Reason::Queued, message))
 }
 
 fn walk(seen: &Seen) -> Option<Step> {
@@ -284,15 +240,3 @@ fn in_stage(seen: &Seen, stage: Stage) -> bool {
 fn reject(seen: &Seen, fault: &Fault) -> Step {
     Step::Reject { fault: fault.clone(), until: later(seen.now, STALLED_LOOK) }
 }
-
-fn trouble(fault: Fault, until: Timestamp) -> Step {
-    match fault.disposition {
-        Disposition::UserFix | Disposition::Bug => Step::Reject { fault, until },
-        Disposition::Transient | Disposition::Poison => {
-            Step::Wait { until, pause: Pause::Trouble(fault) }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,7 @@
 //! Each check by itself, their order, and what holds for every view of the world.
 
 mod dry_run;
+mod standing;
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -120,7 +121,9 @@ fn rejected(step: &Step) -> Option<Reason> {
 fn waits_for(step: &Step) -> Option<Reason> {
     match step {
         Step::Wait { pause: Pause::Turn { reason, .. }, .. } => Some(*reason),
-        Step::Wait { pause: Pause::Trouble(fault), .. } => Some(fault.reason),
+        Step::Wait { pause: Pause::Trouble(fault) | Pause::Standing(fault), .. } => {
+            Some(fault.reason)
+        }
         _ => None,
     }
 }

@@ -1,0 +1,79 @@
+//! What failed last: how it holds back the next attempt, and how long it is what there is to say.
+//!
+//! It must not know what was tried.
+
+use backfill_api::{Disposition, Reason};
+use jiff::Timestamp;
+
+use super::{Pause, Step, reject};
+use crate::model::StateStatus;
+use crate::seen::{Fault, Seen};
+
+pub(super) fn circuit_open(seen: &Seen) -> Option<Step> {
+    let state = seen.own_walk()?;
+    if state.consecutive_errors < seen.object.max_consecutive_errors {
+        return None;
+    }
+    let last = state.last_error.as_ref().map_or("", |error| error.message.as_str());
+    let fault = Fault {
+        reason: Reason::CircuitOpen,
+        disposition: Disposition::UserFix,
+        message: format!(
+            "{} runs in a row failed without storing anything; the last said: {last}. \
+             Set the annotation backfill.contributor.info/requested-at to a new value to try again",
+            state.consecutive_errors
+        ),
+        not_before: None,
+    };
+    Some(reject(seen, &fault))
+}
+
+pub(super) fn backing_off(seen: &Seen) -> Option<Step> {
+    let (fault, until) = last_failure(seen)?;
+    (until > seen.now).then(|| trouble(fault, until))
+}
+
+/// What failed last and has not been tried since, and when it may be.
+fn last_failure(seen: &Seen) -> Option<(Fault, Timestamp)> {
+    let recorded = recorded_failure(seen);
+    seen.unrecorded.clone().into_iter().chain(recorded).max_by_key(|(_, until)| *until)
+}
+
+fn recorded_failure(seen: &Seen) -> Option<(Fault, Timestamp)> {
+    let state = seen.own_walk()?;
+    let until = state.next_attempt_at?;
+    let error = state.last_error.as_ref()?;
+    let disposition = error.reason.disposition().unwrap_or(Disposition::Transient);
+    let (reason, message) = (error.reason, error.message.clone());
+    let fault = Fault { reason, disposition, message, not_before: Some(until) };
+    // What was edited since may be what mends it.
+    if seen.object.edited && only_people_mend(&fault) {
+        return None;
+    }
+    // While it is paused the instant is that of the pause, which the check of its cause knows.
+    let failed = state.failed_attempts > 0 || state.status == StateStatus::Failed;
+    (failed && state.status != StateStatus::Paused).then_some((fault, until))
+}
+
+fn only_people_mend(fault: &Fault) -> bool {
+    matches!(fault.disposition, Disposition::UserFix | Disposition::Bug)
+}
+
+fn trouble(fault: Fault, until: Timestamp) -> Step {
+    if only_people_mend(&fault) {
+        Step::Reject { fault, until }
+    } else {
+        Step::Wait { until, pause: Pause::Trouble(fault) }
+    }
+}
+
+/// A wait for its turn. Nobody has tried since, so what failed is still what there is to say,
+/// unless it may have passed meanwhile and a limit explains the wait.
+pub(super) fn turn(seen: &Seen, until: Timestamp, reason: Reason, message: String) -> Step {
+    let is_limit = matches!(reason, Reason::RateLimited | Reason::SecondaryRateLimited);
+    let pause = match last_failure(seen) {
+        Some((fault, _)) if only_people_mend(&fault) || !is_limit => Pause::Standing(fault),
+        _ => Pause::Turn { reason, message },
+    };
+    Step::Wait { until, pause }
+}

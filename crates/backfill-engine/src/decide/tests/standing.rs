@@ -1,0 +1,74 @@
+//! What failed stays to be said until it is tried again, whatever the next attempt waits for.
+
+use super::*;
+
+/// Failed so; its backoff is over.
+fn failed(reason: Reason, change: impl FnOnce(&mut Seen)) -> Seen {
+    with(|seen| {
+        let stalls = reason.disposition() == Some(Disposition::UserFix);
+        let row = row(seen);
+        row.status = if stalls { StateStatus::Failed } else { StateStatus::Active };
+        row.failed_attempts = 3;
+        row.last_error = Some(ErrorRecord { reason, message: "said".into(), at: at(-60) });
+        row.next_attempt_at = Some(at(-1));
+        change(seen);
+    })
+}
+
+fn queued(seen: &mut Seen) {
+    seen.permit = Err(7);
+}
+
+fn paced(seen: &mut Seen) {
+    seen.paced_until = Some(at(30));
+}
+
+fn share(seen: &mut Seen) {
+    seen.place = Place::At { until: at(9), why: Why::Share { until: at(9) } };
+}
+
+fn limited(seen: &mut Seen) {
+    let why = Why::RateLimit { remaining: 0, limit: 5_000, floor: 500, until: at(900) };
+    seen.place = Place::At { until: at(900), why };
+}
+
+fn stands(seen: &Seen) -> bool {
+    matches!(decide(seen), Step::Wait { pause: Pause::Standing(_), .. })
+}
+
+#[test]
+fn what_only_a_person_can_mend_stays_so_while_it_has_no_turn() {
+    let reason = Reason::CredentialsInvalid;
+    for wait in [queued, paced, share, limited] {
+        let seen = failed(reason, wait);
+        assert_eq!(waits_for(&decide(&seen)), Some(reason));
+        assert!(stands(&seen), "it is no failure of its own");
+        let edited = failed(reason, |seen| {
+            wait(seen);
+            seen.object.edited = true;
+        });
+        assert!(!stands(&edited), "the edit may be what mends it");
+    }
+    let unrecorded = with(|seen| {
+        seen.state = Ok(None);
+        seen.unrecorded = Some((fault(Reason::RepositoryNotFound, Disposition::UserFix), at(-1)));
+        limited(seen);
+    });
+    assert_eq!(waits_for(&decide(&unrecorded)), Some(Reason::RepositoryNotFound));
+}
+
+#[test]
+fn what_may_have_passed_stays_unless_a_limit_explains_the_wait() {
+    let reason = Reason::GitHubUnavailable;
+    for wait in [queued, paced, share] {
+        assert_eq!(waits_for(&decide(&failed(reason, wait))), Some(reason));
+    }
+    assert_eq!(waits_for(&decide(&failed(reason, limited))), Some(Reason::RateLimited));
+}
+
+#[test]
+fn once_its_turn_comes_it_is_tried() {
+    for reason in [Reason::CredentialsInvalid, Reason::GitHubUnavailable] {
+        assert_eq!(decide(&failed(reason, |_| {})), Step::RunChunks);
+    }
+}
