@@ -93,6 +93,8 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
     }
     let metrics = Arc::new(Metrics::new().context("metrics could not be registered")?);
     metrics.set("backfill_runs_max", &[], f64::from(args.max_concurrent_runs));
+    let floor = i32::try_from(args.min_rate_limit_points).unwrap_or(i32::MAX);
+    metrics.set("backfill_github_rate_limit_floor", &[], floor.into());
     let health = Arc::new(Health::default());
     let listener = TcpListener::bind(args.listen)
         .await

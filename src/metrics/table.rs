@@ -36,6 +36,11 @@ pub const GAUGES: &[(&str, &[&str], &str)] = &[
     ("backfill_github_rate_limit_remaining", &["identity"], "Points left until the reset."),
     ("backfill_github_rate_limit_limit", &["identity"], "Points after a reset."),
     (
+        "backfill_github_rate_limit_floor",
+        &[],
+        "Points that are kept back of each credential, unless a backfill keeps back more.",
+    ),
+    (
         "backfill_github_rate_limit_reset_timestamp_seconds",
         &["identity"],
         "When points are given anew.",

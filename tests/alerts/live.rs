@@ -63,6 +63,7 @@ async fn what_is_served_follows_promtools_rules_and_names_what_stalls() {
         ("backfill_watch_errors_total", 0.0),
         ("backfill_panics_total", 0.0),
         ("backfill_runs_max", 8.0),
+        ("backfill_github_rate_limit_floor", 500.0),
     ] {
         assert_eq!(metric(&trial, series).await, Some(value), "{series}");
     }
