@@ -162,13 +162,7 @@ fn functions() -> String {
 
 #[test]
 fn generated_files_are_those_of_this_version() {
-    for (subcommand, file) in [
-        ("crd", "crds/repositorybackfills.backfill.contributor.info.yaml"),
-        ("fields", "docs/reference/fields.md"),
-        ("flags", "docs/reference/flags.md"),
-        ("reasons", "docs/reference/reasons.md"),
-        ("metrics", "docs/reference/metrics.md"),
-    ] {
+    for (subcommand, file) in testbed::gates::GENERATED {
         let stored = std::fs::read_to_string(root().join(file)).unwrap_or_default();
         assert!(stored == printed(&[subcommand]), "{file} is stale; run `make generate`");
     }

@@ -58,8 +58,8 @@ fn dependencies() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The files that the operator's binary writes: its kinds and its catalogues.
-const GENERATED: [(&str, &str); 5] = [
+/// The files that the operator's binary writes, by the subcommand: its kinds and its catalogues.
+pub const GENERATED: [(&str, &str); 5] = [
     ("crd", "crds/repositorybackfills.backfill.contributor.info.yaml"),
     ("fields", "docs/reference/fields.md"),
     ("flags", "docs/reference/flags.md"),
