@@ -57,6 +57,8 @@ impl<T> Gathered<T> {
     ) -> Result<(), Error> {
         let (total, page_info, nodes) = page.into_page();
         self.total = total;
+        // Most lists have one page: no room for twice as many.
+        self.found.reserve_exact(nodes.len());
         for node in nodes {
             self.found.push(decode(node)?);
         }
