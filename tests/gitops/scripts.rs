@@ -84,6 +84,22 @@ fn each_state_has_its_verdict_by_kstatus_argo_cd_and_lua() {
 }
 
 #[test]
+fn what_is_stalled_is_degraded_in_whatever_order_its_conditions_stand() {
+    let mut object = stored("testdata/stalled.yaml");
+    let conditions = object["status"]["conditions"].as_array().unwrap();
+    let stalled = conditions.iter().find(|one| one["type"] == "Stalled").unwrap().clone();
+    let ready = json!({"type": "Ready", "status": "True", "reason": "Verified",
+        "observedGeneration": object["metadata"]["generation"]});
+    for conditions in [json!([ready, stalled]), json!([stalled, ready])] {
+        object["status"]["conditions"] = conditions;
+        let health = under_lua(&text("health.lua"), &object);
+        assert_eq!(health["status"], "Degraded", "{object}");
+        let message = health["message"].as_str().unwrap();
+        assert!(message.starts_with("CredentialsRequired: "), "{message}");
+    }
+}
+
+#[test]
 fn without_the_scripts_argo_cd_has_no_opinion() {
     let asked = json!({"configMap": {}, "cases": [{"object": stored("testdata/stalled.yaml")}]});
     let verdict = testbed::assets::judge(&asked).unwrap();
@@ -156,6 +172,17 @@ fn each_action_is_harmless_in_each_state() {
             }
             assert_eq!(output, input, "{action}");
         }
+    }
+}
+
+#[test]
+fn an_object_without_a_spec_makes_no_action_fail() {
+    for (action, suspend) in
+        [("look-now", Value::Null), ("suspend", json!(true)), ("resume", json!(false))]
+    {
+        let script = text(&format!("actions/{action}/action.lua"));
+        let acted = under_lua(&script, &json!({"metadata": {"name": "api"}}));
+        assert_eq!(acted["spec"]["suspend"], suspend, "{action}");
     }
 }
 

@@ -14,14 +14,15 @@ if obj.status == nil or obj.status.conditions == nil then
 end
 for _, condition in ipairs(obj.status.conditions) do
   if condition.observedGeneration == obj.metadata.generation then
+    local message = condition.reason or ""
+    if condition.message ~= nil and condition.message ~= "" then
+      message = message .. ": " .. condition.message
+    end
+    -- Decides by itself, whatever Ready says before it or after it.
     if condition.type == "Stalled" and condition.status == "True" then
-      health.status = "Degraded"
+      return { status = "Degraded", message = message }
     elseif condition.type == "Ready" then
-      local reason = condition.reason or ""
-      health.message = reason
-      if condition.message ~= nil and condition.message ~= "" then
-        health.message = reason .. ": " .. condition.message
-      end
+      health.message = message
       if condition.status == "True" then
         health.status = "Healthy"
       end
