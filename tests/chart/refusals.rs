@@ -38,6 +38,8 @@ fn a_bad_value_is_refused_with_its_name() {
             "/extraEnv/0/value",
         ),
         ("extraEnv[0].name=A,extraEnv[0].valueFrom.fieldRef.apiVersion=v1", "fieldPath"),
+        ("extraEnv[0].name=A,extraEnv[1].name=RUN_SECONDS", "/extraEnv/1/name"),
+        ("extraEnv[0].name=RUST_LOG", "a variable that the chart does not set itself"),
         ("migrations.existingSecret=owner,migrations.mode=AtStart", "migrations.existingSecret"),
         ("migrations.existingSecret=owner,migrations.mode=Off", "migrations.existingSecret"),
         ("metrics.prometheusRule.alertLabels.severity=info", "alertLabels must not have severity"),
@@ -126,8 +128,13 @@ fn a_good_value_of_an_odd_form_is_taken() {
         "networkPolicy.extraEgress[0].ports[0].port=30000,\
          networkPolicy.extraEgress[0].ports[0].endPort=32767",
         "database.existingSecretKey=.url",
+        "extraEnv[0].name=HTTPS_PROXY,extraEnv[1].name=SSL_CERT_FILE",
     ];
     for value in table {
-        rendered(&[&WHOLE[..], &["--set", value]].concat()).expect(value);
+        taken(value);
     }
+}
+
+fn taken(value: &str) {
+    rendered(&[&WHOLE[..], &["--set", value]].concat()).expect(value);
 }

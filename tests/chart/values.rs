@@ -1,6 +1,7 @@
-//! Values that are not there: those that an earlier chart did not have yet, and those that
-//! somebody sets to null.
+//! Values that are not there: those that an earlier chart did not have yet, those that somebody
+//! sets to null, and those that a variable would set around the chart.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
@@ -82,4 +83,49 @@ fn a_null_is_refused_by_name_or_changes_nothing() {
             Ok(objects) => assert!(objects == whole, "{path} changes what is rendered"),
         }
     }
+}
+
+/// Each flag of the operator that a variable can give, with it, from the reference.
+fn flags() -> Vec<(String, String)> {
+    let file = clone::root().unwrap().join("docs/reference/flags.md");
+    let page = std::fs::read_to_string(file).unwrap();
+    let (_, rest) = page.split_once("\n## operator\n").unwrap();
+    let rows = rest.split("\n## ").next().unwrap().lines();
+    let cells = rows.filter_map(|row| row.strip_prefix("| `--")?.split_once("` | `"));
+    let named = cells.map(|(flag, rest)| {
+        let (variable, _) = rest.split_once('`').unwrap();
+        (format!("--{flag}"), variable.to_owned())
+    });
+    named.collect()
+}
+
+/// What each template says for a container, line by line.
+fn template_lines() -> Vec<String> {
+    let folder = clone::root().unwrap().join(chart::CHART).join("templates");
+    let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let texts = files.map(|file| std::fs::read_to_string(file).unwrap());
+    texts
+        .flat_map(|text| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>())
+        .collect()
+}
+
+#[test]
+fn extra_env_goes_around_no_value() {
+    let lines = template_lines();
+    let is_variable = |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let names = lines.iter().filter_map(|line| line.strip_prefix("- name: "));
+    let mut set: BTreeSet<String> =
+        names.filter(|name| is_variable(name)).map(str::to_owned).collect();
+    for (flag, variable) in flags() {
+        let given = format!("- {flag}");
+        if lines.iter().any(|line| line.split('=').next() == Some(given.as_str())) {
+            set.insert(variable);
+        }
+    }
+    assert!(["RUST_LOG", "MIGRATE", "RUN_SECONDS"].iter().all(|one| set.contains(*one)), "{set:?}");
+    let file = clone::root().unwrap().join(chart::CHART).join("values.schema.json");
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let list = &schema["properties"]["extraEnv"]["items"]["if"]["properties"]["name"]["enum"];
+    let listed = list.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned());
+    assert_eq!(listed.collect::<BTreeSet<_>>(), set, "what extraEnv refuses, and what is set");
 }
