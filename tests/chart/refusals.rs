@@ -69,6 +69,11 @@ fn what_the_api_server_would_refuse_is_refused_before() {
              extraVolumeMounts[1].name=b,extraVolumeMounts[1].mountPath=/a",
             "extraVolumeMounts names /a twice",
         ),
+        (
+            "extraVolumes[0].name=a,extraVolumes[0].emptyDir.medium=,\
+             extraVolumeMounts[0].name=b,extraVolumeMounts[0].mountPath=/b",
+            "extraVolumeMounts names b, which is no volume of extraVolumes",
+        ),
         ("migrations.mode=Off,extraEnv[0].name=A,extraEnv[1].name=A", "extraEnv names A twice"),
         ("commonLabels.two words=x", "/commonLabels"),
         ("podLabels.-a=x", "/podLabels"),
@@ -91,6 +96,28 @@ fn what_the_api_server_would_refuse_is_refused_before() {
         ("imagePullSecrets[0].name=a,imagePullSecrets[1].name=a", "/imagePullSecrets"),
     ];
     refused(&table);
+}
+
+#[test]
+fn a_limit_below_the_request_is_refused_with_both() {
+    let table = [
+        ("resources.limits.memory=32Mi", "memory (32Mi) must not be below", "memory (64Mi)"),
+        ("resources.limits.memory=65535Ki", "memory (65535Ki) must not be below", "memory (64Mi)"),
+        ("resources.limits.memory=67M", "memory (67M) must not be below", "memory (64Mi)"),
+        ("resources.limits.memory=60000000", "memory (60000000) must not be", "memory (64Mi)"),
+        ("resources.requests.memory=0.5Gi", "memory (256Mi) must not be below", "memory (0.5Gi)"),
+        ("resources.limits.cpu=99m", "cpu (99m) must not be below", "cpu (100m)"),
+        ("resources.limits.cpu=0.05", "cpu (0.05) must not be below", "cpu (100m)"),
+        (
+            "resources.limits.ephemeral-storage=1G,resources.requests.ephemeral-storage=1Gi",
+            "ephemeral-storage (1G) must not be below",
+            "ephemeral-storage (1Gi)",
+        ),
+    ];
+    for (value, limit, request) in table {
+        let both = [format!("resources.limits.{limit}"), format!("resources.requests.{request}")];
+        refused(&[(value, &both[0]), (value, &both[1])]);
+    }
 }
 
 fn refused(table: &[(&str, &str)]) {
@@ -129,6 +156,16 @@ fn a_good_value_of_an_odd_form_is_taken() {
          networkPolicy.extraEgress[0].ports[0].endPort=32767",
         "database.existingSecretKey=.url",
         "extraEnv[0].name=HTTPS_PROXY,extraEnv[1].name=SSL_CERT_FILE",
+        "extraVolumes[0].name=a,extraVolumes[0].emptyDir.medium=,\
+         extraVolumeMounts[0].name=a,extraVolumeMounts[0].mountPath=/a,\
+         extraVolumeMounts[1].name=a,extraVolumeMounts[1].mountPath=/b",
+        "resources.limits.memory=65536Ki",
+        "resources.limits.memory=0.0625Gi",
+        "resources.limits.memory=67108864",
+        "resources.limits.cpu=100m",
+        "resources.limits.cpu=0.1",
+        "resources.limits.ephemeral-storage=1Gi",
+        "resources.requests=null",
     ];
     for value in table {
         taken(value);

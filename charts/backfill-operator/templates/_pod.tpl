@@ -59,6 +59,50 @@ capabilities:
 {{ toYaml (index . 2) }}
 {{- end }}
 
+{{/* Where further volumes are mounted: each is one of them. */}}
+{{- define "backfill.mounts" -}}
+{{- $mounts := include "backfill.distinct" (list "extraVolumeMounts" "mountPath" .extraVolumeMounts) -}}
+{{- $volumes := dict -}}
+{{- range .extraVolumes -}}
+  {{- $_ := set $volumes .name true -}}
+{{- end -}}
+{{- range .extraVolumeMounts -}}
+  {{- if not (hasKey $volumes .name) -}}
+    {{- fail (printf "extraVolumeMounts names %s, which is no volume of extraVolumes" .name) -}}
+  {{- end -}}
+{{- end -}}
+{{ $mounts }}
+{{- end }}
+
+{{/* A quantity as a number; nothing where its unit is not known here. */}}
+{{- define "backfill.amount" -}}
+{{- $units := dict "" 1 "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12
+  "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $text := toJson . | trimAll "\"" -}}
+{{- $unit := regexFind "[A-Za-z]*$" $text -}}
+{{- if hasKey $units $unit -}}
+{{ mulf (trimSuffix $unit $text) (get $units $unit) }}
+{{- end -}}
+{{- end }}
+
+{{/* Requests and limits: no limit is below what is requested. */}}
+{{- define "backfill.resources" -}}
+{{- $limits := default dict .limits -}}
+{{- range $name, $request := default dict .requests -}}
+  {{- if hasKey $limits $name -}}
+    {{- $limit := get $limits $name -}}
+    {{- $most := include "backfill.amount" $limit -}}
+    {{- $least := include "backfill.amount" $request -}}
+    {{- if and $most $least (lt (float64 $most) (float64 $least)) -}}
+      {{- $limit = toJson $limit | trimAll "\"" -}}
+      {{- $request = toJson $request | trimAll "\"" -}}
+      {{- fail (printf "resources.limits.%s (%s) must not be below resources.requests.%s (%s)" $name $limit $name $request) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{ toYaml . }}
+{{- end }}
+
 {{/* Where pods may run. */}}
 {{- define "backfill.placement" -}}
 {{- with .Values.imagePullSecrets }}
