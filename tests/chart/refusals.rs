@@ -3,6 +3,9 @@
 use super::rendered;
 use super::values::WHOLE;
 
+/// A condition of a selector.
+const EXPRESSION: &str = "networkPolicy.databaseTo[0].podSelector.matchExpressions[0]";
+
 #[test]
 fn a_bad_value_is_refused_with_its_name() {
     let table = [
@@ -91,6 +94,11 @@ fn what_the_api_server_would_refuse_is_refused_before() {
         ("networkPolicy.databaseTo[0].ipBlock.cidr=10.0.0.0/33", "/databaseTo/0/ipBlock/cidr"),
         ("networkPolicy.extraEgress[0].ports[0].port=70000", "/extraEgress/0/ports/0/port"),
         ("networkPolicy.extraEgress[0].ports[0].endPort=443", "missing property 'port'"),
+        (
+            "networkPolicy.extraEgress[0].ports[0].port=443,\
+             networkPolicy.extraEgress[0].ports[0].endPort=80",
+            "networkPolicy.extraEgress has endPort 80, which must not be below port 443",
+        ),
         ("database.existingSecret=a..b", "/database/existingSecret"),
         ("database.existingSecretKey=..", "/database/existingSecretKey"),
         ("imagePullSecrets[0].name=a,imagePullSecrets[1].name=a", "/imagePullSecrets"),
@@ -118,6 +126,54 @@ fn a_limit_below_the_request_is_refused_with_both() {
         let both = [format!("resources.limits.{limit}"), format!("resources.requests.{request}")];
         refused(&[(value, &both[0]), (value, &both[1])]);
     }
+}
+
+#[test]
+fn a_toleration_that_kubernetes_has_not_is_refused() {
+    let table = [
+        ("operator=Exists,key=a,value=b", "/tolerations/0/value"),
+        ("operator=Equal,value=b", "'/tolerations/0': missing property 'key'"),
+        ("effect=NoSchedule", "'/tolerations/0': missing property 'key'"),
+        ("key=,value=b", "/tolerations/0/key"),
+        ("operator=Exists,tolerationSeconds=5", "missing property 'effect'"),
+        ("key=a,effect=NoSchedule,tolerationSeconds=5", "value must be 'NoExecute'"),
+    ];
+    for (fields, named) in table {
+        refused(&[(&each(fields, "tolerations[0]"), named)]);
+    }
+}
+
+#[test]
+fn a_selector_that_kubernetes_has_not_is_refused() {
+    let peers = ["metricsFrom[0]", "databaseTo[0]", "extraEgress[0].to[0]"];
+    for peer in peers.map(|peer| format!("networkPolicy.{peer}")) {
+        for selector in ["podSelector", "namespaceSelector"] {
+            let value = format!("{peer}.{selector}.matchLabel.a=b");
+            refused(&[(&value, "'matchLabel' not allowed")]);
+        }
+    }
+    let spread = "maxSkew=1,topologyKey=zone,whenUnsatisfiable=DoNotSchedule,\
+                  labelSelector.matchLabel.a=b";
+    let spread = each(spread, "topologySpreadConstraints[0]");
+    refused(&[(&spread, "'matchLabel' not allowed")]);
+    let table = [
+        ("key=a", "missing property 'operator'"),
+        ("operator=Exists", "missing property 'key'"),
+        ("key=a b,operator=Exists", "/matchExpressions/0/key"),
+        ("key=a,operator=Equal", "/matchExpressions/0/operator"),
+        ("key=a,operator=In", "missing property 'values'"),
+        ("key=a,operator=NotIn,values[0]=b c", "/matchExpressions/0/values/0"),
+        ("key=a,operator=Exists,values[0]=b", "/matchExpressions/0/values"),
+    ];
+    for (fields, named) in table {
+        refused(&[(&each(fields, EXPRESSION), named)]);
+    }
+}
+
+/// The given fields, each below `above`.
+fn each(fields: &str, above: &str) -> String {
+    let fields: Vec<_> = fields.split(',').map(|field| format!("{above}.{field}")).collect();
+    fields.join(",")
 }
 
 fn refused(table: &[(&str, &str)]) {
@@ -154,6 +210,8 @@ fn a_good_value_of_an_odd_form_is_taken() {
         "networkPolicy.extraEgress[0].ports[0].port=https",
         "networkPolicy.extraEgress[0].ports[0].port=30000,\
          networkPolicy.extraEgress[0].ports[0].endPort=32767",
+        "networkPolicy.extraEgress[0].ports[0].port=443,\
+         networkPolicy.extraEgress[0].ports[0].endPort=443",
         "database.existingSecretKey=.url",
         "extraEnv[0].name=HTTPS_PROXY,extraEnv[1].name=SSL_CERT_FILE",
         "extraVolumes[0].name=a,extraVolumes[0].emptyDir.medium=,\
@@ -166,10 +224,16 @@ fn a_good_value_of_an_odd_form_is_taken() {
         "resources.limits.cpu=0.1",
         "resources.limits.ephemeral-storage=1Gi",
         "resources.requests=null",
+        "tolerations[0].operator=Exists",
+        "tolerations[0].key=a,tolerations[0].value=b",
+        "tolerations[0].key=a,tolerations[0].operator=Exists,tolerations[0].value=",
     ];
     for value in table {
         taken(value);
     }
+    taken(&each("operator=Exists,effect=NoExecute,tolerationSeconds=0", "tolerations[0]"));
+    taken(&each("key=example.com/a,operator=In,values[0]=b,values[1]=", EXPRESSION));
+    taken(&each("key=a,operator=DoesNotExist", EXPRESSION));
 }
 
 fn taken(value: &str) {
