@@ -49,3 +49,11 @@ app.kubernetes.io/instance: {{ toYaml .Release.Name }}
 {{ include "backfill.selector" . }}
 app.kubernetes.io/component: operator
 {{- end }}
+
+{{/* The kinds, for all roles: their objects, and the statuses of these. */}}
+{{- define "backfill.kinds" -}}
+repositorybackfills
+{{- end }}
+{{- define "backfill.statuses" -}}
+repositorybackfills/status
+{{- end }}

@@ -1,3 +1,5 @@
+//! What goes out and what waits, by a clock that stands still.
+
 #![allow(clippy::unwrap_used)]
 use super::*;
 

@@ -26,6 +26,26 @@ async fn begin_error(store: &Store) -> Error {
 }
 
 #[tokio::test]
+async fn a_key_that_another_implies_is_in_the_schema_and_costs_nothing() {
+    let database = Database::migrated().await;
+    let keys = "SELECT string_agg(conname, '/' ORDER BY conname) FROM pg_constraint \
+        WHERE contype = 'f' AND NOT conenforced AND confrelid = 'repositories'::regclass";
+    let implied = "comments_repository_id_fkey/reviews_repository_id_fkey";
+    assert_eq!(database.text(keys).await, implied);
+    let store = database.store("one");
+    let (acquired, claim) = claimed(&store).await;
+    let page = chunk(vec![pull_request(9)], "c1");
+    store.commit_chunk(&acquired.lease, &claim, &page).await.unwrap();
+    // The way over the pull request is as closed as ever.
+    for table in ["pull_requests", "repositories"] {
+        let deleted = sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM {table}")));
+        let refused = deleted.execute(&mut database.connection().await).await.unwrap_err();
+        let refused = refused.as_database_error().unwrap();
+        assert!(refused.is_foreign_key_violation(), "{table}: {refused}");
+    }
+}
+
+#[tokio::test]
 async fn a_table_of_somebody_else_is_not_touched() {
     let database = Database::empty().await;
     database.run("CREATE TABLE pull_requests (id int); INSERT INTO pull_requests VALUES (1)").await;

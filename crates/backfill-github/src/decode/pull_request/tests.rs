@@ -1,3 +1,5 @@
+//! A pull request whose pages do not fit together, or are not all there.
+
 #![allow(clippy::unwrap_used)]
 use serde_json::{Value, json};
 
@@ -21,7 +23,12 @@ fn begun(changed: i64, counted: i64, files: std::ops::Range<i64>) -> Draft {
 
 fn page(counted: i64, files: std::ops::Range<i64>) -> Value {
     let end = (files.end < counted).then(|| files.end.to_string());
-    let file = |place| json!({"path": format!("f{place}"), "additions": 0, "deletions": 0, "changeType": "ADDED"});
+    let counts = json!({"additions": 0, "deletions": 0, "changeType": "ADDED"});
+    let file = |place: i64| {
+        let mut file = counts.clone();
+        file["path"] = format!("f{place}").into();
+        file
+    };
     list(counted, &files.map(file).collect::<Vec<_>>(), end.as_deref())
 }
 

@@ -1,3 +1,5 @@
+//! Errors that harm nothing, and those that only look so.
+
 #![allow(clippy::unwrap_used)]
 use std::time::Duration;
 
