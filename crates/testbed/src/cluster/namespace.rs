@@ -68,7 +68,14 @@ impl Cluster {
         let namespaces: Api<Namespace> = Api::all(self.client().await?);
         let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
         let namespace = Namespace { metadata, ..Namespace::default() };
-        namespaces.create(&PostParams::default(), &namespace).await?;
+        until_ok("a namespace", async || {
+            match namespaces.create(&PostParams::default(), &namespace).await {
+                // The answer to an earlier try was lost.
+                Err(kube::Error::Api(refused)) if refused.code == 409 => Ok(()),
+                made => Ok(made.map(drop)?),
+            }
+        })
+        .await?;
         self.create_credentials(&name, "github", "test-token").await?;
         Ok(name)
     }
@@ -91,7 +98,8 @@ impl Cluster {
         let string_data = Some([("token".to_owned(), token.to_owned())].into());
         let secret = Secret { metadata, string_data, ..Secret::default() };
         let params = kube::api::PatchParams::apply("testbed").force();
-        secrets.patch(name, &params, &kube::api::Patch::Apply(&secret)).await?;
+        let patch = kube::api::Patch::Apply(&secret);
+        until_ok("a Secret", async || Ok(secrets.patch(name, &params, &patch).await?)).await?;
         Ok(())
     }
 
