@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::objects::{condition, message, status};
 use crate::support::oracle::Oracle;
 use crate::support::rows::{number, text};
-use crate::support::{Setup, Trial, World};
+use crate::support::{Setup, Trial, World, reason};
 
 const PAUSE: &str =
     "SELECT status || ' ' || (metadata->>'pause_reason') FROM progressive_backfill_state";
@@ -77,6 +77,36 @@ async fn a_floor_at_the_limit_is_refused_with_what_to_change() {
     let refused = trial.stalled("api", "BudgetTooSmall").await;
     assert!(message(&refused).contains("minRateLimitPoints"), "{}", message(&refused));
     trial.edit("api", json!({"spec": {"minRateLimitPoints": 4_000}})).await;
+    trial.succeeded("api").await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_limit_that_has_grown_is_noticed_and_what_is_kept_back_is_not_spent_for_it() {
+    let setup = Setup::from(World::of("acme/api", 3)).limits(window(400, 6));
+    let trial = Trial::start(setup).await;
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    trial.stalled("api", "BudgetTooSmall").await;
+    let asked_anew = async |word: &str| {
+        // The window in which the limit was told is over.
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        trial.annotate("api", "requested-at", word).await;
+    };
+    for word in ["once", "twice"] {
+        asked_anew(word).await;
+        trial
+            .until("api", "it is refused again", |object| {
+                let heard = status(object).last_handled_requested_at.as_deref() == Some(word);
+                heard && reason(object) == "BudgetTooSmall"
+            })
+            .await;
+    }
+    assert_eq!(trial.asked("ListPullRequests").await, 0, "all points are kept back");
+    assert!(trial.asked("ResolveRepository").await > 1, "nobody asked for the limit");
+    let mut larger = window(5_000, 6);
+    larger["grace_seconds"] = 3.into();
+    trial.standin.set_limits(&larger).await.unwrap();
+    asked_anew("at last").await;
     trial.succeeded("api").await;
     trial.finish().await;
 }

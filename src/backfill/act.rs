@@ -85,7 +85,8 @@ pub async fn wait(
         // A short pause inside a walk is no news: people still see it walk.
         Pause::Turn { reason: Reason::Paced, .. }
             if until.duration_since((ctx.clock)()) < LONG_PAUSE
-                && observed.seen.own_walk().is_some() =>
+                // An edit of one that failed is a new beginning, which the row must know.
+                && observed.seen.own_walk().is_some_and(|it| it.status != StateStatus::Failed) =>
         {
             let state = observed.seen.own_walk().cloned();
             state.map_or(Outcome::Again, |state| Shown::working(state).at(until).outcome())
@@ -102,7 +103,7 @@ pub async fn wait(
             shown.quiet = reason == Reason::Queued;
             shown.outcome()
         }
-        Pause::Standing(fault) => {
+        Pause::Standing { fault, .. } => {
             let state = observed.seen.own_state().cloned();
             let mut shown = Shown::new(fault.reason, fault.message).state(state).at(until);
             (shown.summary.state, shown.quiet) = (fault.disposition.state(), true);

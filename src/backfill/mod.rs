@@ -110,20 +110,20 @@ async fn look(object: &RepositoryBackfill, ctx: &Context) -> Action {
         Step::Resolve
             | Step::RunChunks
             | Step::Verify
-            | Step::Wait { pause: Pause::Turn { .. } | Pause::Standing(_), .. }
+            | Step::Wait { pause: Pause::Turn { .. } | Pause::Standing { .. }, .. }
     );
     if let Some(github) = observed.github.as_ref().filter(|_| !uses_its_place) {
         // Observing asked for a place in the credential's budget; others can have it.
         github.governor().leave(&observed.seen.object.id.uid);
     }
-    let is_queued = observed.seen.permit.is_err()
-        && matches!(
-            step,
-            Step::Wait {
-                pause: Pause::Turn { reason: Reason::Queued, .. } | Pause::Standing(_),
-                ..
-            }
-        );
+    let is_queued = matches!(
+        step,
+        Step::Wait {
+            pause: Pause::Turn { reason: Reason::Queued, .. }
+                | Pause::Standing { is_queued: true, .. },
+            ..
+        }
+    );
     if !is_queued {
         ctx.permits.forget(&observed.seen.object.id.uid);
     }

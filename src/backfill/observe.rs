@@ -56,10 +56,10 @@ pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
     let floor = spec.min_rate_limit_points.unwrap_or(0).max(ctx.settings.min_rate_limit_points);
     let state = state(ctx, &id, &spec.repository).await;
     let token = credentials::token(ctx, object).await;
-    let github = token
-        .as_ref()
-        .ok()
-        .map(|token| ctx.github.client(token.clone()).spending_for(id.uid.clone(), floor));
+    let secret = format!("{}/{}", id.namespace, spec.secret().unwrap_or_default());
+    let github = token.as_ref().ok().map(|token| {
+        ctx.github.client(token.clone()).kept_in(secret).spending_for(id.uid.clone(), floor)
+    });
     if let Some(github) = &github {
         recall(ctx, github).await;
     }

@@ -47,7 +47,9 @@ pub async fn publish(
     // Hundreds may be queued or wait a moment, and what others use up of the points is no news.
     let is_short = shown.next.is_some_and(|next| until(ctx, next) < WRITE_EVERY);
     let can_wait = shown.quiet || (is_short && is_recent(last.as_ref()));
-    let written = if can_wait && !is_news(last.as_ref(), &status) {
+    let ends_wait = status.next_attempt_time.is_none()
+        && last.as_ref().is_some_and(|last| last.status.next_attempt_time.is_some());
+    let written = if can_wait && !ends_wait && !is_news(last.as_ref(), &status) {
         Ok(())
     } else {
         write(ctx, object, status).await

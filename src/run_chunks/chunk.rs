@@ -127,7 +127,8 @@ async fn seek(run: &Run<'_>, state: &BackfillState, first: Option<Cursor>) -> Re
     if page.entries.iter().any(|entry| entry.created_at < until) {
         return Ok(Seek::Found { after, requests, points });
     }
-    Ok(Seek::Further { end_cursor: after, has_next_page: page.has_next_page, requests, points })
+    let end_cursor = page.end_cursor.or(after);
+    Ok(Seek::Further { end_cursor, has_next_page: page.has_next_page, requests, points })
 }
 
 /// The size the next page starts at.

@@ -156,8 +156,9 @@ async fn work(
     state: &mut BackfillState,
     signals: &impl Signals,
 ) -> Stop {
-    if run.github.is_stranger() {
-        // Whose token it is decides which budget is spent. What else it says the first page says.
+    if run.github.is_stranger() || run.github.governor().was_too_small(run.floor) {
+        // Whose token it is decides which budget is spent, and how large that is whether anything
+        // may be. One point tells both; what else it says the first page says.
         let _ = run.github.resolve(&state.repository_name).await;
     }
     match chunks(run, lease, state, signals).await {

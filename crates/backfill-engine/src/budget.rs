@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use backfill_api::Priority;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::numbers::{float, later, span, whole};
+use crate::numbers::{float, later, span};
 use flows::Flows;
 use hold::Hold;
 pub use points::RateLimit;
@@ -180,6 +180,12 @@ impl Budget {
         self.open_window(now).is_some_and(|window| floor >= window.told().limit)
     }
 
+    /// It was too small in the last window, and nobody has asked since.
+    pub fn was_too_small(&self, floor: i64, now: Timestamp) -> bool {
+        let is_over = |window: &Window| !window.is_open(now);
+        self.window.filter(is_over).is_some_and(|window| floor >= window.told().limit)
+    }
+
     /// The fair share of each flow that has lately asked. They sum to one.
     pub fn shares(&self, now: Timestamp) -> BTreeMap<String, f64> {
         self.flows.shares(now)
@@ -268,26 +274,6 @@ impl Budget {
     fn at(until: Timestamp, why: Why, now: Timestamp) -> Place {
         let until = until.clamp(later(now, SHORTEST_WAIT), later(now, LONGEST_WAIT));
         Place::At { until, why: why.until(until) }
-    }
-
-    /// The figures people watch: product rule 3.4.
-    pub fn figures(&self, now: Timestamp) -> Figures {
-        let told = self.rate_limit(now);
-        let used = told.map(|told| told.limit - told.remaining);
-        let average_cost = self.average_cost.unwrap_or(1.0).max(1.0);
-        Figures {
-            limit: told.map(|told| told.limit),
-            remaining: told.map(|told| told.remaining),
-            percentage_used: told
-                .zip(used)
-                .map(|(told, used)| 100.0 * float(used) / float(told.limit.max(1))),
-            average_cost_per_query: average_cost,
-            queries_remaining: told
-                .map(|told| whole((float(told.remaining) / average_cost).floor())),
-            reset_at: told.and_then(|told| told.reset_at),
-            hold_until: self.hold.active(now),
-            response_seconds: self.spending.seconds(now),
-        }
     }
 
     /// The primary limit as far as it is known now; full again once the window has ended.

@@ -78,7 +78,12 @@ pub enum Pause {
     /// A trouble that may pass by itself.
     Trouble(Fault),
     /// A turn as well, of one that failed when it last had its turn: that stays to be said.
-    Standing(Fault),
+    Standing {
+        /// What it failed with.
+        fault: Fault,
+        /// It is the operator's next free place that is waited for.
+        is_queued: bool,
+    },
     /// Nothing that would change what the object already says.
     Unchanged,
 }

@@ -22,7 +22,7 @@ use crate::decode::limits::{LimitHeaders, to_our_clock};
 use crate::decode::refusal::{Answered, Refusal};
 use crate::decode::sanitise::sanitise;
 use crate::error::Error;
-use crate::governor::{Clearance, Departure, Flight, Governor, Identities};
+use crate::governor::{Departure, Flight, Governor, Identities};
 
 /// How long a query waits for response seconds before it goes out all the same.
 const LONGEST_CLEARANCE: Duration = Duration::from_mins(3);
@@ -54,7 +54,8 @@ impl GitHub {
     /// A client with this credential; cheap.
     pub fn client(&self, token: SecretString) -> Client {
         let token = Token::new(token);
-        Client { shared: Arc::clone(&self.shared), token, flow: String::new(), floor: 0 }
+        let shared = Arc::clone(&self.shared);
+        Client { shared, token, secret: None, flow: String::new(), floor: 0 }
     }
 }
 
@@ -63,6 +64,7 @@ impl GitHub {
 pub struct Client {
     shared: Arc<Shared>,
     token: Token,
+    secret: Option<String>,
     flow: String,
     floor: i64,
 }
@@ -97,13 +99,21 @@ impl Client {
         self
     }
 
+    /// Where the token is kept, as `namespace/name`. All installations of an app are one account
+    /// to GitHub, each with points of its own, and their tokens change by the hour.
+    #[must_use]
+    pub fn kept_in(mut self, secret: impl Into<String>) -> Self {
+        self.secret = Some(secret.into());
+        self
+    }
+
     /// Names the token without telling it.
     pub fn token_hash(&self) -> &str {
         self.token.hash()
     }
 
-    /// Whose budget is spent: `viewer:<id>` once [`Client::resolve`] told it, else
-    /// `token:<hash>`.
+    /// Whose budget is spent: `viewer:<id>` once [`Client::resolve`] told it, of an installation
+    /// of an app `app:<id>:<secret>`, else `token:<hash>`.
     pub fn identity(&self) -> String {
         self.shared.identities.of(self.token.hash())
     }
@@ -119,8 +129,13 @@ impl Client {
     }
 
     /// The token turned out to be this account's.
-    pub(crate) fn learn_viewer(&self, github_id: i64) {
-        self.shared.identities.learn(self.token.hash(), &format!("viewer:{github_id}"));
+    pub(crate) fn learn_viewer(&self, github_id: i64, login: &str) {
+        let identity = match &self.secret {
+            Some(secret) if login.ends_with("[bot]") => format!("app:{github_id}:{secret}"),
+            None if login.ends_with("[bot]") => return,
+            _ => format!("viewer:{github_id}"),
+        };
+        self.shared.identities.learn(self.token.hash(), &identity);
     }
 
     /// Nothing has been asked with this token yet, here or by an earlier process, so that nobody
@@ -144,7 +159,7 @@ impl Client {
             "operationName": query.operation, "query": query.text, "variables": query.variables,
         });
         let (started, before) = (Instant::now(), spent.points);
-        let cleared = || governor.preflight(query.points, query.floor).ok() == Some(Clearance::Go);
+        let cleared = || flight.may_go_again(query.floor);
         let response = self.post(&authorization, &body.to_string(), cleared, spent).await;
         let result = match response {
             Ok(response) => self.receive(response, flight, &governor, &query, spent).await,

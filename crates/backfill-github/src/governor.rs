@@ -55,6 +55,11 @@ impl Governor {
         self.budget().too_small(floor, self.now())
     }
 
+    /// The floor left nothing of the limit when GitHub last told one; it may have grown since.
+    pub fn was_too_small(&self, floor: i64) -> bool {
+        self.budget().was_too_small(floor, self.now())
+    }
+
     /// The primary limit as last told; `None` where GitHub tells none.
     pub fn limits(&self) -> Option<RateLimit> {
         self.budget().rate_limit(self.now())
@@ -75,12 +80,7 @@ impl Governor {
         self.budget().restore(stored, self.now());
     }
 
-    /// The pre-flight check of one query.
-    pub(crate) fn preflight(&self, points: i64, floor: i64) -> Result<Clearance, Error> {
-        self.clearance(&self.budget(), points, floor)
-    }
-
-    /// The same for a query that goes out at once if it may: no two take one place.
+    /// A query goes out at once if its pre-flight check lets it: no two take one place.
     pub(crate) fn depart<'a>(
         &'a self,
         flow: &'a str,
@@ -102,6 +102,7 @@ impl Governor {
         Flight::new(self, flow, points)
     }
 
+    /// The pre-flight check of one query.
     fn clearance(&self, budget: &Budget, points: i64, floor: i64) -> Result<Clearance, Error> {
         if budget.too_small(floor, self.now()) {
             let limit = budget.rate_limit(self.now()).map_or(0, |told| told.limit);

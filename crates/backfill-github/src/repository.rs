@@ -70,10 +70,8 @@ impl Client {
         };
         let answer = self.send(query, &mut Spent::default()).await?;
         let found: ResolveRepository = answer.read()?;
-        // All installations of an app are one bot, and each has points of its own.
-        let is_app = found.viewer.login.ends_with("[bot]");
-        if let Some(id) = found.viewer.database_id.filter(|_| !is_app) {
-            self.learn_viewer(id.into());
+        if let Some(id) = found.viewer.database_id {
+            self.learn_viewer(id.into(), &found.viewer.login);
         }
         let from = found.repository.ok_or(Error::RepositoryNotFound)?;
         if from.is_disabled {

@@ -117,9 +117,17 @@ async fn once(client: &Client) -> Result<backfill_github::Index, Error> {
 #[tokio::test]
 async fn installations_of_one_app_do_not_share_a_budget() {
     let of_app = GOOD.replace(r#""login":"mona""#, r#""login":"backfill[bot]""#);
-    let (client, _seen) = server(vec![answer("200 OK", "", of_app)]).await;
-    resolve(&client).await.unwrap();
-    assert!(client.identity().starts_with("token:"), "{}", client.identity());
+    let (github, _seen) = github(vec![answer("200 OK", "", of_app); 4]).await;
+    let client = |token: &str| github.client(SecretString::from(token.to_owned()));
+    let (one, other) = (client("ghs_1").kept_in("team/one"), client("ghs_2").kept_in("team/other"));
+    let (rotated, nowhere) = (client("ghs_3").kept_in("team/one"), client("ghs_4"));
+    for client in [&one, &other, &rotated, &nowhere] {
+        resolve(client).await.unwrap();
+    }
+    assert_eq!(one.identity(), "app:7:team/one");
+    assert_eq!(other.identity(), "app:7:team/other");
+    assert_eq!(rotated.identity(), one.identity(), "a new token of the same installation");
+    assert!(nowhere.identity().starts_with("token:"), "{}", nowhere.identity());
 }
 
 #[tokio::test]

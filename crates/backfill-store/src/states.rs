@@ -15,7 +15,7 @@ use crate::rows::{get, get_at, get_at_opt, word};
 use crate::transaction::Tx;
 
 /// The one way a state is read. The two counts look at no more than 20 chunks and at the open
-/// quarantine rows, so the cost does not grow with the repository. A status that we did not write
+/// quarantine rows, which of a bounded walk are looked up in its chunks. A status that we did not write
 /// is a reset by hand: it clears the wait and the backoff that went with the status before it.
 macro_rules! state_query {
     ($name:literal, $tail:literal) => {

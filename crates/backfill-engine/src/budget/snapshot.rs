@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::hold::Hold;
 use super::spending::Spent;
 use super::{Budget, RateLimit};
+use crate::numbers::{float, whole};
 
 /// The part of a budget that is stored, so that a restart and other processes know of it. Turns
 /// are not: they begin anew.
@@ -52,6 +53,26 @@ impl Budget {
             hold_until: self.hold.active(now),
             hold_strikes: self.hold.strikes,
             response_seconds: self.spending.entries(now),
+        }
+    }
+
+    /// The figures people watch: product rule 3.4.
+    pub fn figures(&self, now: Timestamp) -> Figures {
+        let told = self.rate_limit(now);
+        let used = told.map(|told| told.limit - told.remaining);
+        let average_cost = self.average_cost.unwrap_or(1.0).max(1.0);
+        Figures {
+            limit: told.map(|told| told.limit),
+            remaining: told.map(|told| told.remaining),
+            percentage_used: told
+                .zip(used)
+                .map(|(told, used)| 100.0 * float(used) / float(told.limit.max(1))),
+            average_cost_per_query: average_cost,
+            queries_remaining: told
+                .map(|told| whole((float(told.remaining) / average_cost).floor())),
+            reset_at: told.and_then(|told| told.reset_at),
+            hold_until: self.hold.active(now),
+            response_seconds: self.spending.seconds(now),
         }
     }
 

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 
 use super::{Pause, Step, reject};
 use crate::model::StateStatus;
+use crate::numbers::later;
+use crate::retry::STALLED_LOOK;
 use crate::seen::{Fault, Seen};
 
 pub(super) fn circuit_open(seen: &Seen) -> Option<Step> {
@@ -29,14 +31,18 @@ pub(super) fn circuit_open(seen: &Seen) -> Option<Step> {
 }
 
 pub(super) fn backing_off(seen: &Seen) -> Option<Step> {
-    let (fault, until) = last_failure(seen)?;
-    (until > seen.now).then(|| trouble(fault, until))
+    let is_pending = |failure: &(Fault, Timestamp)| failure.1 > seen.now;
+    let unrecorded = seen.unrecorded.clone().filter(is_pending);
+    let (fault, until) = unrecorded.or_else(|| recorded_failure(seen).filter(is_pending))?;
+    Some(trouble(fault, until))
 }
 
-/// What failed last and has not been tried since, and when it may be.
-fn last_failure(seen: &Seen) -> Option<(Fault, Timestamp)> {
-    let recorded = recorded_failure(seen);
-    seen.unrecorded.clone().into_iter().chain(recorded).max_by_key(|(_, until)| *until)
+/// What the last attempt failed with. Of what was met beside a row, such as a database that could
+/// not be read, this look has shown the contrary.
+fn last_failure(seen: &Seen) -> Option<Fault> {
+    let failure =
+        if seen.own_walk().is_some() { recorded_failure(seen) } else { seen.unrecorded.clone() };
+    failure.map(|(fault, _)| fault)
 }
 
 fn recorded_failure(seen: &Seen) -> Option<(Fault, Timestamp)> {
@@ -71,9 +77,16 @@ fn trouble(fault: Fault, until: Timestamp) -> Step {
 /// unless it may have passed meanwhile and a limit explains the wait.
 pub(super) fn turn(seen: &Seen, until: Timestamp, reason: Reason, message: String) -> Step {
     let is_limit = matches!(reason, Reason::RateLimited | Reason::SecondaryRateLimited);
-    let pause = match last_failure(seen) {
-        Some((fault, _)) if only_people_mend(&fault) || !is_limit => Pause::Standing(fault),
-        _ => Pause::Turn { reason, message },
-    };
-    Step::Wait { until, pause }
+    let is_queued = reason == Reason::Queued;
+    match last_failure(seen) {
+        Some(fault) if only_people_mend(&fault) => {
+            // The credentials may be replaced, and then the limit is another's.
+            let until = until.min(later(seen.now, STALLED_LOOK));
+            Step::Wait { until, pause: Pause::Standing { fault, is_queued } }
+        }
+        Some(fault) if !is_limit => {
+            Step::Wait { until, pause: Pause::Standing { fault, is_queued } }
+        }
+        _ => Step::Wait { until, pause: Pause::Turn { reason, message } },
+    }
 }

@@ -121,7 +121,7 @@ fn rejected(step: &Step) -> Option<Reason> {
 fn waits_for(step: &Step) -> Option<Reason> {
     match step {
         Step::Wait { pause: Pause::Turn { reason, .. }, .. } => Some(*reason),
-        Step::Wait { pause: Pause::Trouble(fault) | Pause::Standing(fault), .. } => {
+        Step::Wait { pause: Pause::Trouble(fault) | Pause::Standing { fault, .. }, .. } => {
             Some(fault.reason)
         }
         _ => None,

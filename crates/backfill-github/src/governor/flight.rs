@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::Governor;
+use super::{Clearance, Governor};
 
 /// What becomes of a query that wants to go out.
 pub(crate) enum Departure<'a> {
@@ -34,6 +34,15 @@ impl<'a> Flight<'a> {
     /// Since it was sent.
     pub(crate) fn elapsed(&self) -> Duration {
         self.departed.elapsed()
+    }
+
+    /// May it be sent once more, in its own place?
+    pub(crate) fn may_go_again(&self, floor: i64) -> bool {
+        let mut budget = self.governor.budget();
+        budget.land();
+        let clearance = self.governor.clearance(&budget, self.points, floor);
+        budget.depart();
+        matches!(clearance, Ok(Clearance::Go))
     }
 
     /// It was answered, well or badly, and cost so many points.

@@ -3,6 +3,12 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 
+impl Governor {
+    fn preflight(&self, points: i64, floor: i64) -> Result<Clearance, Error> {
+        self.clearance(&self.budget(), points, floor)
+    }
+}
+
 fn clock() -> Timestamp {
     Timestamp::from_second(1_795_168_800).unwrap()
 }
@@ -86,4 +92,17 @@ fn as_many_are_under_way_as_the_minute_has_room_for() {
     assert_eq!(flights.len(), 15, "of three seconds each, as long as none was measured");
     flights.into_iter().for_each(Flight::never_arrived);
     assert!(depart().is_some(), "they have landed");
+}
+
+#[test]
+fn a_query_that_never_began_goes_again_in_its_own_place() {
+    let governor = Governor::new(clock);
+    governor.charge("a", 1, 43.0);
+    // One of 43 seconds is thought to take as long again.
+    let Ok(Departure::Off(flight)) = governor.depart("a", 1, 0) else { unreachable!("43 of 45") };
+    assert!(matches!(governor.preflight(1, 0), Ok(Clearance::Wait(_))), "another has no room");
+    assert!(flight.may_go_again(0));
+    governor.observe(told(0));
+    assert!(!flight.may_go_again(0), "no points are left");
+    flight.never_arrived();
 }

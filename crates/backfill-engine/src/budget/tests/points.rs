@@ -29,7 +29,9 @@ fn the_floor_is_kept_to_the_point() {
 fn a_budget_below_its_floor_is_too_small() {
     let budget = with(5_000, 10);
     assert!(budget.too_small(5_000, at(0)) && budget.too_small(6_000, at(9)));
+    assert!(!budget.was_too_small(5_000, at(9)));
     assert!(!budget.too_small(5_000, at(12)), "the next window may be larger");
+    assert!(budget.was_too_small(5_000, at(12)) && !budget.was_too_small(4_999, at(12)));
     assert!(!with(0, 10).too_small(4_999, at(0)));
     assert!(!Budget::default().too_small(i64::MAX, at(0)), "nothing is known yet");
 }

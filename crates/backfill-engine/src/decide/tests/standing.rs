@@ -33,7 +33,12 @@ fn limited(seen: &mut Seen) {
 }
 
 fn stands(seen: &Seen) -> bool {
-    matches!(decide(seen), Step::Wait { pause: Pause::Standing(_), .. })
+    matches!(decide(seen), Step::Wait { pause: Pause::Standing { .. }, .. })
+}
+
+fn seconds(step: &Step) -> i64 {
+    let Step::Wait { until, .. } = step else { panic!("{step:?}") };
+    until.duration_since(NOW).as_secs()
 }
 
 #[test]
@@ -43,6 +48,7 @@ fn what_only_a_person_can_mend_stays_so_while_it_has_no_turn() {
         let seen = failed(reason, wait);
         assert_eq!(waits_for(&decide(&seen)), Some(reason));
         assert!(stands(&seen), "it is no failure of its own");
+        assert!(seconds(&decide(&seen)) <= 60, "a new token is noticed within a minute");
         let edited = failed(reason, |seen| {
             wait(seen);
             seen.object.edited = true;
@@ -70,5 +76,34 @@ fn what_may_have_passed_stays_unless_a_limit_explains_the_wait() {
 fn once_its_turn_comes_it_is_tried() {
     for reason in [Reason::CredentialsInvalid, Reason::GitHubUnavailable] {
         assert_eq!(decide(&failed(reason, |_| {})), Step::RunChunks);
+    }
+}
+
+#[test]
+fn a_database_that_is_back_is_nothing_to_say_any_more() {
+    for wait in [queued, paced, share] {
+        let seen = with(|seen| {
+            let away = fault(Reason::StoreUnavailable, Disposition::Transient);
+            seen.unrecorded = Some((away, at(-1)));
+            wait(seen);
+        });
+        assert!(!stands(&seen), "{:?}", decide(&seen));
+        let both = failed(Reason::CredentialsInvalid, |seen| {
+            let away = fault(Reason::StoreUnavailable, Disposition::Transient);
+            seen.unrecorded = Some((away, at(-1)));
+            wait(seen);
+        });
+        assert_eq!(waits_for(&decide(&both)), Some(Reason::CredentialsInvalid));
+    }
+}
+
+#[test]
+fn only_who_is_queued_keeps_a_place_in_the_queue() {
+    for (wait, expected) in [(queued as fn(&mut Seen), true), (paced, false), (share, false)] {
+        let step = decide(&failed(Reason::GitHubUnavailable, wait));
+        let Step::Wait { pause: Pause::Standing { is_queued, .. }, .. } = step else {
+            panic!("{step:?}")
+        };
+        assert_eq!(is_queued, expected);
     }
 }
