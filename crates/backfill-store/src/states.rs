@@ -14,9 +14,9 @@ use crate::error::Error;
 use crate::rows::{get, get_at, get_at_opt, word};
 use crate::transaction::Tx;
 
-/// The one way a state is read. The two counts look at no more than 20 chunks and at the open
-/// quarantine rows, which of a bounded walk are looked up in its chunks. A status that we did not write
-/// is a reset by hand: it clears the wait and the backoff that went with the status before it.
+/// The one way a state is read. The two counts look at no more than 20 chunks, and at the open
+/// quarantine rows, which of a bounded walk are looked up in its chunks. A status that we did not
+/// write is a reset by hand: it clears the wait and the backoff that went with the status before.
 macro_rules! state_query {
     ($name:literal, $tail:literal) => {
         concat!(
