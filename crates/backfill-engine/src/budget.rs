@@ -109,7 +109,7 @@ impl Budget {
             return standing;
         }
         let until = if spent < RESPONSE_SECONDS_PER_MINUTE {
-            later(now, span(usual.clamp(FLIGHT_SECONDS.0, FLIGHT_SECONDS.1)))
+            Self::after_flight(usual, now)
         } else {
             self.spending.falls_below(RESPONSE_SECONDS_PER_MINUTE, now)
         };
@@ -226,8 +226,7 @@ impl Budget {
         let (reserved_seconds, reserved_points) = self.flows.reserved_for_others(flow, now);
         let ahead = self.flows.ahead(flow, self.seconds_per_point(), now);
         let usual = self.flows.usual_seconds(flow);
-        let flight = usual.clamp(FLIGHT_SECONDS.0, FLIGHT_SECONDS.1);
-        let after_flight = later(now, span(flight));
+        let after_flight = Self::after_flight(usual, now);
         if let Some(window) = self.open_window(now) {
             let left = window.told().remaining.saturating_sub(reserved_points);
             if left < Self::wanted(floor, cost, window) {
@@ -269,6 +268,11 @@ impl Budget {
         let (points, seconds) = (self.spending.points(now), self.spending.seconds(now));
         let pace = flows::work(points, seconds, self.seconds_per_point()) / ROLLING.as_secs_f64();
         later(now, span((debt / pace).min(LONGEST_SHARE_WAIT)))
+    }
+
+    /// When what is in flight should have landed, if it takes `usual` seconds.
+    fn after_flight(usual: f64, now: Timestamp) -> Timestamp {
+        later(now, span(usual.clamp(FLIGHT_SECONDS.0, FLIGHT_SECONDS.1)))
     }
 
     fn at(until: Timestamp, why: Why, now: Timestamp) -> Place {

@@ -77,16 +77,12 @@ fn trouble(fault: Fault, until: Timestamp) -> Step {
 /// unless it may have passed meanwhile and a limit explains the wait.
 pub(super) fn turn(seen: &Seen, until: Timestamp, reason: Reason, message: String) -> Step {
     let is_limit = matches!(reason, Reason::RateLimited | Reason::SecondaryRateLimited);
-    let is_queued = reason == Reason::Queued;
-    match last_failure(seen) {
-        Some(fault) if only_people_mend(&fault) => {
-            // The credentials may be replaced, and then the limit is another's.
-            let until = until.min(later(seen.now, STALLED_LOOK));
-            Step::Wait { until, pause: Pause::Standing { fault, is_queued } }
-        }
-        Some(fault) if !is_limit => {
-            Step::Wait { until, pause: Pause::Standing { fault, is_queued } }
-        }
-        _ => Step::Wait { until, pause: Pause::Turn { reason, message } },
-    }
+    let stands = |fault: &Fault| only_people_mend(fault) || !is_limit;
+    let Some(fault) = last_failure(seen).filter(stands) else {
+        return Step::Wait { until, pause: Pause::Turn { reason, message } };
+    };
+    // The credentials may be replaced, and then the limit is another's.
+    let soon = only_people_mend(&fault).then(|| later(seen.now, STALLED_LOOK));
+    let until = soon.map_or(until, |soon| until.min(soon));
+    Step::Wait { until, pause: Pause::Standing { fault, is_queued: reason == Reason::Queued } }
 }

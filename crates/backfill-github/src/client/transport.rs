@@ -14,6 +14,7 @@ use crate::governor::Flight;
 /// A connection that breaks before the first byte of an answer, and so fast, never got to
 /// running the query: it is sent once more if it still may. Later breaks are a sign of its size.
 const QUICK_BREAK: Duration = Duration::from_secs(1);
+
 impl Client {
     pub(super) async fn post(
         &self,

@@ -158,42 +158,47 @@ impl Draft {
     /// Takes a page it wanted, as `{"page": …}`.
     pub(crate) fn take(&mut self, slot: Slot, under: &RawValue) -> Result<(), Error> {
         let number = self.shell.number.get();
-        if slot.follows_head() {
-            self.has_moved |= head_of(under)?.is_some_and(|head| head != self.shell.head_sha);
-        }
+        let (shell, has_moved) = (&self.shell, &mut self.has_moved);
         match slot {
             Slot::Labels => self
                 .labels
-                .take::<asked::LabelConnection>(page_of(under, number)?, |label| Ok(label.name)),
+                .take::<asked::LabelConnection>(page_of(under, shell, has_moved)?, |label| {
+                    Ok(label.name)
+                }),
             Slot::Assignees => self
                 .assignees
-                .take::<asked::UserConnection>(page_of(under, number)?, |user| Ok(user.login)),
-            Slot::Reviews => continued(&mut self.reviews)?
-                .take::<asked::PullRequestReviewConnection>(page_of(under, number)?, |one| {
-                    review(one, number)
+                .take::<asked::UserConnection>(page_of(under, shell, has_moved)?, |user| {
+                    Ok(user.login)
                 }),
+            Slot::Reviews => continued(&mut self.reviews)?
+                .take::<asked::PullRequestReviewConnection>(
+                    page_of(under, shell, has_moved)?,
+                    |one| review(one, number),
+                ),
             Slot::Comments => continued(&mut self.comments)?
-                .take::<asked::IssueCommentConnection>(page_of(under, number)?, |one| {
+                .take::<asked::IssueCommentConnection>(page_of(under, shell, has_moved)?, |one| {
                     comment(one, number)
                 }),
             Slot::Commits => continued(&mut self.commits)?
-                .take::<asked::PullRequestCommitConnection>(page_of(under, number)?, |one| {
-                    Ok(commit(one))
-                }),
+                .take::<asked::PullRequestCommitConnection>(
+                    page_of(under, shell, has_moved)?,
+                    |one| Ok(commit(one)),
+                ),
             Slot::Files => continued(&mut self.files)?
-                .take::<asked::PullRequestChangedFileConnection>(page_of(under, number)?, |one| {
-                    Ok(file(one))
-                }),
+                .take::<asked::PullRequestChangedFileConnection>(
+                    page_of(under, shell, has_moved)?,
+                    |one| Ok(file(one)),
+                ),
             Slot::Threads => continued(&mut self.threads)?
                 .take::<threads::PullRequestReviewThreadConnection>(
-                page_of(under, number)?,
+                page_of(under, shell, has_moved)?,
                 |one| Thread::begin(one, number),
             ),
             Slot::ThreadComments(at) => {
                 let threads = continued(&mut self.threads)?;
                 let thread = threads.found.get_mut(at).ok_or_else(unasked)?;
                 thread.comments.take::<asked::PullRequestReviewCommentConnection>(
-                    page_of(under, number)?,
+                    page_of(under, shell, has_moved)?,
                     |one| review_comment(one, number),
                 )
             }
@@ -247,30 +252,24 @@ fn either(listed: Option<i64>, alone: Option<i32>) -> i64 {
     listed.or(alone.map(i64::from)).unwrap_or_default()
 }
 
-fn page_of<C: DeserializeOwned>(under: &RawValue, number: i64) -> Result<C, Error> {
+/// The page, and whether the branch was elsewhere by then.
+fn page_of<C: DeserializeOwned>(
+    under: &RawValue,
+    shell: &PullRequest,
+    has_moved: &mut bool,
+) -> Result<C, Error> {
     #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
     struct Under<C> {
+        head_ref_oid: Option<String>,
         page: Option<C>,
     }
     let found: Option<Under<C>> =
         serde_json::from_str(under.get()).map_err(|source| Error::Unreadable(source.into()))?;
-    let path = format!("#{number}");
-    found
-        .ok_or(Error::PullRequestNotFound)?
-        .page
-        .ok_or(Error::PartMissing { path, message: "a connection is null".to_owned() })
-}
-
-/// Where the branch was when the page was read; `None` where the page tells nothing.
-fn head_of(under: &RawValue) -> Result<Option<String>, Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Under {
-        head_ref_oid: Option<String>,
-    }
-    let found: Option<Under> =
-        serde_json::from_str(under.get()).map_err(|source| Error::Unreadable(source.into()))?;
-    Ok(found.and_then(|under| under.head_ref_oid))
+    let found = found.ok_or(Error::PullRequestNotFound)?;
+    *has_moved |= found.head_ref_oid.is_some_and(|head| head != shell.head_sha);
+    let path = format!("#{}", shell.number);
+    found.page.ok_or(Error::PartMissing { path, message: "a connection is null".to_owned() })
 }
 
 fn continued<T>(part: &mut Option<Gathered<T>>) -> Result<&mut Gathered<T>, Error> {

@@ -53,7 +53,7 @@ impl Slot {
     }
 
     /// A push changes it, and its cursors are mere places in the list.
-    pub(crate) fn follows_head(self) -> bool {
+    fn follows_head(self) -> bool {
         matches!(self, Self::Commits | Self::Files)
     }
 

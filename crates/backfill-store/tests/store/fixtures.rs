@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use backfill_api::Reason;
 use backfill_engine::model::{
     AccountType, Actor, BackfillState, ChangedFile, Comment, Commit, Cursor, NodeId, ObjectRef,
     Part, PullRequest, PullRequestNumber, Repository, Review, ReviewComment, WalkBounds,
 };
-use backfill_store::{Acquired, BeginWalk, ChunkClaim, ChunkCommit, Committed, Lease, Store};
+use backfill_store::{
+    Acquired, BeginWalk, ChunkClaim, ChunkCommit, Committed, Lease, Quarantined, Store,
+};
 use jiff::Timestamp;
 
 pub const HOST: &str = "github.com";
@@ -82,6 +85,17 @@ pub fn pull_request(number: i64) -> PullRequest {
         commits: vec![],
         files: vec![],
         captured: vec![Part::Reviews, Part::ReviewComments, Part::Comments],
+    }
+}
+
+/// A pull request that is set aside after three attempts.
+pub fn set_aside(number: i64) -> Quarantined {
+    Quarantined {
+        number: PullRequestNumber(number),
+        node_id: None,
+        reason: Reason::PullRequestUnreadable,
+        message: "502".to_owned(),
+        attempts: 3,
     }
 }
 

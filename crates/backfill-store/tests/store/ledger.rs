@@ -1,11 +1,10 @@
 //! The ledger as a proof: what it accepts, and each way in which it must not hold.
 
-use backfill_api::Reason;
 use backfill_engine::model::{PullRequestNumber, Stage, StateStatus};
-use backfill_store::{Error, Lease, Quarantined, Store};
+use backfill_store::{Error, Lease, Store};
 use uuid::Uuid;
 
-use crate::fixtures::{UID, begin, chunk, commit, pull_request};
+use crate::fixtures::{UID, begin, chunk, commit, pull_request, set_aside};
 use crate::support::Database;
 
 /// Three chunks: #9 and #8, an empty one that only steps on, #7 with #6 set aside.
@@ -15,13 +14,7 @@ async fn walked(store: &Store) -> (Uuid, Lease) {
     commit(store, &lease, &chunk(vec![pull_request(9), pull_request(8)], "c1")).await;
     commit(store, &lease, &chunk(vec![], "c2")).await;
     let mut last = chunk(vec![pull_request(7)], "c3");
-    last.quarantined = vec![Quarantined {
-        number: PullRequestNumber(6),
-        node_id: None,
-        reason: Reason::PullRequestUnreadable,
-        message: String::new(),
-        attempts: 3,
-    }];
+    last.quarantined = vec![set_aside(6)];
     last.next_stage = Some(Stage::Verify);
     commit(store, &lease, &last).await;
     (state.id, lease)

@@ -8,7 +8,7 @@ use backfill_store::{Error, Failure, Quarantined, Store};
 use jiff::Timestamp;
 
 use crate::fixtures::{
-    HOST, UID, at, begin, bounds, chunk, commit, owner, pull_request, repository, walk,
+    HOST, UID, at, begin, bounds, chunk, commit, owner, pull_request, repository, set_aside, walk,
 };
 use crate::support::Database;
 
@@ -144,13 +144,7 @@ async fn quarantine_counts_attempts_and_ends_when_the_pull_request_is_stored() {
 
     let lease = store.acquire(state.id, UID).await.unwrap().lease;
     let mut page = chunk(vec![pull_request(8)], "c1");
-    page.quarantined = vec![Quarantined {
-        number,
-        node_id: Some(node.clone()),
-        reason: Reason::PullRequestUnreadable,
-        message: "502".to_owned(),
-        attempts: 3,
-    }];
+    page.quarantined = vec![Quarantined { node_id: Some(node.clone()), ..set_aside(9) }];
     let apart = commit(&store, &lease, &page).await.state;
     assert_eq!((apart.processed_pull_requests, apart.stored_pull_requests), (2, 1));
     assert_eq!(apart.quarantined_pull_requests, 1);
@@ -211,13 +205,7 @@ async fn a_window_counts_only_what_is_set_aside_inside_it() {
     let state = begin(&store, UID).await;
     let lease = store.acquire(state.id, UID).await.unwrap().lease;
     let mut page = chunk(vec![pull_request(8)], "c1");
-    page.quarantined = vec![Quarantined {
-        number: PullRequestNumber(9),
-        node_id: None,
-        reason: Reason::PullRequestUnreadable,
-        message: "502".to_owned(),
-        attempts: 3,
-    }];
+    page.quarantined = vec![set_aside(9)];
     commit(&store, &lease, &page).await;
     store.release(&lease).await.unwrap();
     assert_eq!(find(&store).await.quarantined_pull_requests, 1);
