@@ -3,6 +3,7 @@
 //! The one place that reads the environment. It must not know what a value is used for.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
@@ -129,6 +130,15 @@ pub struct OperatorArgs {
     /// Where /metrics, /livez and /readyz are served.
     #[arg(long, env = "LISTEN_ADDRESS", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
+    /// Directory with `tls.crt` and `tls.key`, such as a mounted Secret of type kubernetes.io/tls:
+    /// metrics and probes are then served over TLS 1.2 and 1.3 alone. A renewed pair is taken up
+    /// within seconds; one that does not fit leaves the old in use.
+    #[arg(long, env = "METRICS_CERT_DIR")]
+    pub metrics_cert_dir: Option<PathBuf>,
+    /// File with a token, read at each scrape: /metrics then answers 401 to who does not bring it
+    /// as `Authorization: Bearer`. The probes ask for none. Use it with --metrics-cert-dir.
+    #[arg(long, env = "METRICS_TOKEN_FILE")]
+    pub metrics_token_file: Option<PathBuf>,
     /// A name that survives a restart of the container, such as the pod's uid: the same instance
     /// takes its leases back at once, another waits for them to run out (30 s). Absent: a new one
     /// for each start.

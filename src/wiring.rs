@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use backfill_api::{Disposition, RepositoryBackfill};
 use backfill_github::GitHub;
 use backfill_store::Store;
+use futures::future::OptionFuture;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use kube::runtime::controller::{Config, Controller};
@@ -26,7 +27,7 @@ use crate::args::{DatabaseArgs, OperatorArgs, RecoverArgs};
 use crate::backfill::{self, Context, Memory, Permits, Settings};
 use crate::metrics::Metrics;
 use crate::settled::settled;
-use crate::web::{self, Health};
+use crate::web::{self, Certificate, Health, Scrapes};
 use crate::{rounds, telemetry};
 
 /// Looks that may be under way beside the runs, so that an edit never waits for a run.
@@ -96,10 +97,7 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
     let floor = i32::try_from(args.min_rate_limit_points).unwrap_or(i32::MAX);
     metrics.set("backfill_github_rate_limit_floor", &[], floor.into());
     let health = Arc::new(Health::default());
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .with_context(|| format!("--listen {} cannot be bound", args.listen))?;
-    spawn(serve(listener, health.clone(), metrics.clone(), stopping.clone()));
+    listen(&args, health.clone(), metrics.clone(), stopping.clone()).await?;
     let client = Client::try_default().await.context("no way to the Kubernetes API server")?;
     let (objects, writer) = reflector::store();
     let github = github(&args, metrics.clone())?;
@@ -243,18 +241,29 @@ fn recorder(client: Client, instance: &str) -> Recorder {
     Recorder::new(client, Reporter { controller, instance: Some(instance.to_owned()) })
 }
 
-async fn serve(
-    listener: TcpListener,
+/// Serves probes and metrics from now on.
+async fn listen(
+    args: &OperatorArgs,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     stopping: CancellationToken,
-) {
-    let routes = web::routes(health, metrics);
-    let serving = axum::serve(listener, routes)
-        .with_graceful_shutdown(async move { stopping.cancelled().await });
-    if let Err(error) = serving.await {
-        tracing::error!(%error, "probes and metrics are not served any more");
-    }
+) -> anyhow::Result<()> {
+    let scrapes = Scrapes::new(metrics, args.metrics_token_file.clone())
+        .await
+        .context("--metrics-token-file cannot be used")?;
+    let certificate = args.metrics_cert_dir.clone().map(Certificate::load);
+    let certificate = OptionFuture::from(certificate).await.transpose();
+    let certificate = certificate.context("--metrics-cert-dir cannot be used")?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("--listen {} cannot be bound", args.listen))?;
+    let routes = web::routes(health, Arc::new(scrapes));
+    spawn(async move {
+        if let Err(error) = web::serve(listener, routes, certificate, stopping).await {
+            tracing::error!(%error, "probes and metrics are not served any more");
+        }
+    });
+    Ok(())
 }
 
 /// The first SIGTERM or SIGINT ends the operator after the chunks in flight, a second at once.

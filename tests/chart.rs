@@ -4,6 +4,7 @@
 //! There is no node, so nothing is waited for and no hook runs here.
 
 mod grants;
+mod metrics;
 mod names;
 mod notes;
 mod refusals;
@@ -132,6 +133,11 @@ fn a_name_that_reads_like_a_number_stays_a_text() {
         ("migrations.existingSecret", "70006"),
         ("priorityClassName", "70007"),
         ("serviceAccount.name", "70008"),
+        ("metrics.tls.existingSecret", "70009"),
+        ("metrics.tls.caKey", "70010"),
+        ("metrics.tls.serverName", "70011"),
+        ("metrics.auth.existingSecret", "70012"),
+        ("metrics.auth.existingSecretKey", "70013"),
     ];
     let given = names.map(|(value, number)| format!("{value}={number}"));
     let set: Vec<&str> = given.iter().flat_map(|one| ["--set-string", one.as_str()]).collect();

@@ -60,8 +60,9 @@ fn printed(args: &[&str]) -> String {
 }
 
 /// API groups of others, whose kinds a bare API server does not know.
-const FOREIGN_KINDS: [&str; 6] = [
+const FOREIGN_KINDS: [&str; 7] = [
     "argoproj.io/",
+    "cert-manager.io/",
     "helm.toolkit.fluxcd.io/",
     "kustomize.config.k8s.io/",
     "kustomize.toolkit.fluxcd.io/",

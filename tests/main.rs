@@ -16,6 +16,7 @@ mod limits;
 mod outage;
 mod owners;
 mod secrecy;
+mod serving;
 mod support;
 mod tidy;
 mod walk;

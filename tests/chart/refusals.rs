@@ -176,7 +176,8 @@ fn each(fields: &str, above: &str) -> String {
     fields.join(",")
 }
 
-fn refused(table: &[(&str, &str)]) {
+/// Fails unless each value is refused, in words that hold the text beside it.
+pub fn refused(table: &[(&str, &str)]) {
     for (value, named) in table {
         let error = rendered(&[&WHOLE[..], &["--set", value]].concat()).expect_err(value);
         assert!(error.contains(named), "{value}: {error}");

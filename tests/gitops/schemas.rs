@@ -1,5 +1,5 @@
-//! The manifests for Argo CD and Flux against the kinds that these install, whose definitions their
-//! Go modules carry. Must not know what is in the manifests.
+//! The manifests for Argo CD, Flux and the Prometheus operator against the kinds that these
+//! install, whose definitions their Go modules carry. Must not know what is in the manifests.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use testbed::{Cluster, clone};
 
-use super::argocd;
+use super::{argocd, rendered};
 use crate::support::LIMIT;
 
 const HELM_CONTROLLER: &str = "github.com/fluxcd/helm-controller@v1.4.0";
 const SOURCE_CONTROLLER: &str = "github.com/fluxcd/source-controller@v1.7.0";
+const PROMETHEUS_OPERATOR: &str = "github.com/prometheus-operator/prometheus-operator@v0.93.1";
 /// The version is that of `tools/judges`.
 const ARGO_CD: &str = "github.com/argoproj/argo-cd/v3";
 
@@ -76,4 +77,26 @@ async fn fluxs_own_schemas_take_the_release_and_its_source() {
     define(cluster, &file_of(SOURCE_CONTROLLER, &at("source.toolkit.fluxcd.io_gitrepositories")));
     let manifest = clone::root().unwrap().join("deploy/flux/helm-release.yaml");
     assert_strictly_taken(cluster, manifest, "reconcileStrategy:").await;
+}
+
+#[tokio::test]
+async fn the_prometheus_operators_own_schema_takes_the_pod_monitor_with_all_that_it_can_have() {
+    let cluster = Cluster::shared().await.unwrap();
+    let definition = "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml";
+    define(cluster, &file_of(PROMETHEUS_OPERATOR, definition));
+    let values = [
+        "metrics.podMonitor.enabled=true",
+        "metrics.podMonitor.scrapeTimeout=10s",
+        "metrics.tls.existingSecret=pair,metrics.tls.serverName=operator.example.com",
+        "metrics.auth.existingSecret=scraper",
+    ];
+    let set: Vec<&str> = values.iter().flat_map(|value| ["--set", value]).collect();
+    let api = ["--api-versions", "monitoring.coreos.com/v1"];
+    let objects = rendered(&[&set[..], &api].concat());
+    let monitor = objects.iter().find(|one| one["kind"] == "PodMonitor").unwrap();
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    std::fs::write(file.path(), serde_yaml_ng::to_string(monitor).unwrap()).unwrap();
+    for word in ["scheme:", "serverName:", "credentials:"] {
+        assert_strictly_taken(cluster, file.path().to_owned(), word).await;
+    }
 }

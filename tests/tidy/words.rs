@@ -38,6 +38,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("process_collector::ProcessCollector", "prometheus"),
     ("ConnectInfo", "axum"),
     ("into_make_service_with_connect_info", "axum"),
+    ("into_make_service", "axum"),
     ("connect_info", "axum"),
     ("SERVICE_UNAVAILABLE", "HTTP"),
     ("min_items", "the name of a rule of OpenAPI schemas"),

@@ -59,19 +59,60 @@ capabilities:
 {{ toYaml (index . 2) }}
 {{- end }}
 
-{{/* Where further volumes are mounted: each is one of them. */}}
+{{/* The chart's own volumes of a pod, and the further ones: (list root own). */}}
+{{- define "backfill.volumes" -}}
+{{- $own := index . 1 -}}
+{{- $further := default list (index . 0).Values.extraVolumes -}}
+{{- $_ := include "backfill.distinct" (list "extraVolumes" "name" $further) -}}
+{{- range $volume := $own -}}
+  {{- range $further -}}
+    {{- if eq .name $volume.name -}}
+      {{- fail (printf "extraVolumes names %s, which is a volume of the chart itself" .name) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- with concat $own $further }}
+volumes:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Where a volume of the chart itself is mounted. */}}
+{{- define "backfill.place" -}}
+/etc/backfill-operator/{{ .name }}
+{{- end }}
+
+{{/* Where the chart's own volumes are mounted, and where the further ones are. Each of these is one
+of them, and none lies in a place of the chart's, nor around it: (list root own). */}}
 {{- define "backfill.mounts" -}}
-{{- $mounts := include "backfill.distinct" (list "extraVolumeMounts" "mountPath" .extraVolumeMounts) -}}
+{{- $values := (index . 0).Values -}}
+{{- $further := default list $values.extraVolumeMounts -}}
+{{- $_ := include "backfill.distinct" (list "extraVolumeMounts" "mountPath" $further) -}}
 {{- $volumes := dict -}}
-{{- range .extraVolumes -}}
+{{- range $values.extraVolumes -}}
   {{- $_ := set $volumes .name true -}}
 {{- end -}}
-{{- range .extraVolumeMounts -}}
+{{- range $further -}}
   {{- if not (hasKey $volumes .name) -}}
     {{- fail (printf "extraVolumeMounts names %s, which is no volume of extraVolumes" .name) -}}
   {{- end -}}
 {{- end -}}
-{{ $mounts }}
+{{- $mounts := list -}}
+{{- range $volume := index . 1 -}}
+  {{- $place := include "backfill.place" $volume -}}
+  {{- $below := printf "%s/" $place -}}
+  {{- range $further -}}
+    {{- $path := clean .mountPath | trimSuffix "/" | printf "%s/" -}}
+    {{- if or (hasPrefix $path $below) (hasPrefix $below $path) -}}
+      {{- fail (printf "extraVolumeMounts names %s, but the chart itself mounts %s" .mountPath $place) -}}
+    {{- end -}}
+  {{- end -}}
+  {{- $mounts = append $mounts (dict "name" $volume.name "mountPath" $place "readOnly" true) -}}
+{{- end -}}
+{{- with concat $mounts $further }}
+volumeMounts:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{/* A quantity as a number; nothing where its unit is not known here. */}}
@@ -119,9 +160,5 @@ nodeSelector:
 {{- with .Values.tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.extraVolumes }}
-volumes:
-  {{- include "backfill.distinct" (list "extraVolumes" "name" .) | nindent 2 }}
 {{- end }}
 {{- end }}

@@ -33,9 +33,8 @@ impl Store {
     pub async fn claim_chunk(&self, lease: &Lease) -> Result<ChunkClaim, Error> {
         retrying(|| async move {
             let mut tx = self.begin().await?;
-            lock_state(&mut tx, lease).await?;
-            let query = Tx::query(CLAIM).bind(lease.state_id);
-            let claim = claim(&tx.fetch_one(query).await?)?;
+            let query = Tx::query(CLAIM).bind(lease.state_id).bind(lease.epoch.get());
+            let claim = claim(&tx.fetch_optional(query).await?.ok_or(Error::Fenced)?)?;
             tx.commit().await?;
             Ok(claim)
         })
@@ -120,7 +119,8 @@ const CLAIM: &str = "-- claim_chunk\n\
               AND failed.chunk_number > place.last_chunk_number - 100 \
             ORDER BY failed.chunk_number DESC LIMIT 1), 0) \
     FROM (SELECT s.*, CASE WHEN s.stage = 'Walk' THEN s.last_processed_cursor END AS first_cursor \
-            FROM progressive_backfill_state s WHERE s.id = $1) AS place \
+            FROM progressive_backfill_state s WHERE s.id = $1 AND s.lease_epoch = $2 FOR UPDATE) \
+        AS place \
     RETURNING c.id, c.chunk_number::bigint AS chunk_number, c.first_cursor, \
         c.stage, (SELECT count(*) FROM backfill_chunks f \
             WHERE f.backfill_state_id = c.backfill_state_id AND f.walk = c.walk \

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use backfill_engine::model::{BackfillState, Cursor, PullRequest, PullRequestNumber, Stage};
 use jiff::Timestamp;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::chunks::ChunkClaim;
@@ -69,8 +70,7 @@ impl Store {
         chunk: &ChunkCommit,
     ) -> Result<Committed, Error> {
         retrying(|| async move {
-            let mut tx = self.begin().await?;
-            tx.look_up_by_key().await?;
+            let mut tx = self.begin_by_key().await?;
             let committed = write(&mut tx, lease, claim, chunk).await?;
             tx.commit().await?;
             Ok(committed)
@@ -88,13 +88,16 @@ async fn write(
     let by_number: BTreeMap<PullRequestNumber, &PullRequest> =
         chunk.pull_requests.iter().map(|it| (it.number, it)).collect();
     let rows: Vec<&PullRequest> = by_number.into_values().collect();
-    let (repository_id, host) = move_state(tx, lease, claim, chunk, &rows).await?;
-    let (written, child_rows_written) = write_rows(tx, repository_id, &host, &rows).await?;
-    quarantine::resolve(tx, repository_id, &rows).await?;
+    let moved = move_state(tx, lease, claim, chunk, &rows).await?;
+    let repository_id = get(&moved, "repository_id")?;
+    let host: &str = get(&moved, "host")?;
+    let (written, child_rows_written) = write_rows(tx, repository_id, host, &rows).await?;
+    if get(&moved, "has_unresolved")? {
+        quarantine::resolve(tx, repository_id, &rows).await?;
+    }
     quarantine::insert(tx, repository_id, &chunk.quarantined).await?;
     let unchanged = i64::try_from(rows.len()).unwrap_or(i64::MAX) - written;
     complete_row(tx, lease, claim, chunk, [written, unchanged]).await?;
-    notify(tx, lease.state_id).await?;
     let state = states::read(tx, lease.state_id).await?;
     Ok(Committed { written, unchanged, child_rows_written, state })
 }
@@ -130,7 +133,7 @@ async fn move_state(
     claim: &ChunkClaim,
     chunk: &ChunkCommit,
     rows: &[&PullRequest],
-) -> Result<(Uuid, String), Error> {
+) -> Result<PgRow, Error> {
     let is_walk = claim.stage == Stage::Walk;
     let last = chunk.pull_requests.last().map(|it| it.number.get());
     let query = Tx::query(MOVE_STATE)
@@ -148,8 +151,7 @@ async fn move_state(
         .bind(chunk.period_chunks)
         .bind(chunk.points)
         .bind(LEASE_SECONDS);
-    let row = tx.fetch_optional(query).await?.ok_or(Error::Fenced)?;
-    Ok((get(&row, "repository_id")?, get(&row, "host")?))
+    tx.fetch_optional(query).await?.ok_or(Error::Fenced)
 }
 
 // Outside the walk only what is new counts as gone through: a re-read was counted by the walk.
@@ -175,9 +177,11 @@ const MOVE_STATE: &str = "-- commit_chunk\n\
         SELECT count(*) FROM unnest($4::bigint[]) AS n WHERE (SELECT p.deleted_at IS NULL \
             FROM pull_requests p WHERE p.repository_id = r.id AND p.number = n)) AS live \
     WHERE s.id = $1 AND s.lease_epoch = $2 AND r.id = s.repository_id \
-    RETURNING s.repository_id, r.host";
+    RETURNING s.repository_id, r.host, EXISTS (SELECT FROM quarantined_pull_requests q \
+        WHERE q.repository_id = r.id AND q.resolved_at IS NULL) AS has_unresolved";
 
-/// The chunk's own row. The order of `pr_numbers` is the page's.
+/// The chunk's own row; whoever listens is told once it is visible, as a hint: they read the
+/// tables. The order of `pr_numbers` is the page's.
 async fn complete_row(
     tx: &mut Tx,
     lease: &Lease,
@@ -215,11 +219,5 @@ const COMPLETE_ROW: &str = "-- complete_chunk_row\n\
         end_cursor = CASE WHEN $4 THEN COALESCE($5, first_cursor) END, \
         api_calls_made = $6::bigint, points = $7::bigint, rate_limit_remaining = $8::bigint, \
         prs_written = $9::bigint, prs_unchanged = $10::bigint \
-    WHERE id = $1 AND epoch = $2 AND status = 'processing'";
-
-/// Tells whoever listens, once the transaction is visible. A hint only: listeners read the tables.
-async fn notify(tx: &mut Tx, state_id: Uuid) -> Result<(), Error> {
-    let query = Tx::query("-- notify\nSELECT pg_notify('backfill', $1)").bind(state_id.to_string());
-    tx.execute(query).await?;
-    Ok(())
-}
+    WHERE id = $1 AND epoch = $2 AND status = 'processing' \
+    RETURNING pg_notify('backfill', backfill_state_id::text)";

@@ -121,6 +121,11 @@ impl Store {
         Tx::begin(&self.work, &self.limits).await
     }
 
+    /// A transaction of the large pool that finds rows by key alone.
+    pub(crate) async fn begin_by_key(&self) -> Result<Tx, Error> {
+        Tx::begin_by_key(&self.work, &self.limits).await
+    }
+
     /// A transaction of the small pool, for what must not wait: renewals and health.
     pub(crate) async fn begin_small(&self) -> Result<Tx, Error> {
         Tx::begin(&self.leases, &self.limits).await
@@ -150,7 +155,8 @@ fn target(url: &str) -> Result<PgConnectOptions, Error> {
         Some(_) => target,
         None => target.application_name("backfill-operator"),
     };
-    Ok(target.statement_cache_capacity(0))
+    // A pooler refuses start-up parameters that it does not know, and floats travel in binary.
+    Ok(target.extra_float_digits(None).statement_cache_capacity(0))
 }
 
 /// The names of the URL's parameters, all of them known.

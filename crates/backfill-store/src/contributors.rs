@@ -82,7 +82,7 @@ fn account_word(account_type: AccountType) -> &'static str {
 
 // What a reading does not tell (a bot has no display name, some fragments carry no avatar) is
 // kept, else two ways of seeing one account would rewrite it for ever. OFFSET 0 keeps the look-up
-// by key from becoming a join over the whole table; see `Tx::look_up_by_key`.
+// by key from becoming a join over the whole table; see `Tx::begin_by_key`.
 const UPSERT: &str = "-- upsert_contributors\n\
     INSERT INTO contributors AS c (host, github_id, node_id, username, display_name, avatar_url, \
         profile_url, account_type, is_bot) \

@@ -74,8 +74,7 @@ impl Store {
         // Only uuids are kept as the object that brought a repository in.
         let Ok(uid) = Uuid::parse_str(uid) else { return Ok(false) };
         retrying(|| async move {
-            let mut tx = self.begin().await?;
-            tx.look_up_by_key().await?;
+            let mut tx = self.begin_by_key().await?;
             fence(&mut tx, uid).await?;
             let mut left = batch.max(1);
             for statement in STATEMENTS {

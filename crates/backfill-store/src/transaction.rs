@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use sqlx::SqlSafeStr;
 use sqlx::postgres::{PgArguments, PgPool, PgRow, Postgres};
 
 use crate::error::Error;
@@ -12,8 +11,8 @@ use crate::error::Error;
 /// bounds a chunk's memory where a pull request has thousands of comments.
 const ROWS_PER_STATEMENT: usize = 500;
 
-const LOOK_UP_BY_KEY: &str = "\
-    SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
+const BY_KEY: &str = "\
+    ; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
     SET LOCAL enable_mergejoin = off; SET LOCAL jit = off; SET LOCAL work_mem = '16MB'";
 
 /// A statement with its arguments.
@@ -39,13 +38,28 @@ impl Tx {
     /// Takes a connection and opens a transaction under these limits. READ COMMITTED whatever the
     /// server's default: who waits for a row's lock must then see what was committed.
     pub(crate) async fn begin(pool: &PgPool, limits: &Limits) -> Result<Self, Error> {
+        Self::begin_with(pool, limits, "").await
+    }
+
+    /// The same, and rows are found by key alone. A chunk looks up some hundred rows in tables
+    /// that may hold millions and were filled a moment ago: without fresh statistics the planner
+    /// takes them for empty, reads them whole for each chunk, and a walk costs the square of its
+    /// length. For the same reason parents are looked up by subqueries instead of joins. Before
+    /// Postgres 18 a method that is off counts as very costly, which would have every such
+    /// statement compiled: JIT is off too.
+    pub(crate) async fn begin_by_key(pool: &PgPool, limits: &Limits) -> Result<Self, Error> {
+        Self::begin_with(pool, limits, BY_KEY).await
+    }
+
+    /// One message, whatever it sets.
+    async fn begin_with(pool: &PgPool, limits: &Limits, more: &str) -> Result<Self, Error> {
         let milliseconds = |limit: Duration| limit.as_millis();
         let begin = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED; \
              SET LOCAL search_path = {}; \
              SET LOCAL statement_timeout = {}; \
              SET LOCAL lock_timeout = {}; \
-             SET LOCAL idle_in_transaction_session_timeout = {}",
+             SET LOCAL idle_in_transaction_session_timeout = {}{more}",
             limits.search_path,
             milliseconds(limits.statement),
             milliseconds(limits.lock),
@@ -53,16 +67,6 @@ impl Tx {
         );
         let inner = pool.begin_with(sqlx::AssertSqlSafe(begin)).await;
         Ok(Self { inner: inner.map_err(Error::from_driver)? })
-    }
-
-    /// From here on rows are found by key alone. A chunk looks up some hundred rows in tables
-    /// that may hold millions and were filled a moment ago: without fresh statistics the planner
-    /// takes them for empty, reads them whole for each chunk, and a walk costs the square of its
-    /// length. For the same reason parents are looked up by subqueries instead of joins. Before
-    /// Postgres 18 a method that is off counts as very costly, which would have every such
-    /// statement compiled: JIT is off too.
-    pub(crate) async fn look_up_by_key(&mut self) -> Result<(), Error> {
-        self.run_script(LOOK_UP_BY_KEY.into_sql_str()).await
     }
 
     /// A statement of constant text. Unnamed: a named one would be missing on the next server

@@ -33,6 +33,8 @@ pub struct Image {
     pub user: String,
     /// What is started.
     pub entrypoint: Vec<String>,
+    /// Its variables, `NAME=value`.
+    pub env: Vec<String>,
     /// Everything in it.
     pub files: Vec<File>,
 }
@@ -123,6 +125,7 @@ fn config(image: &Image, layer: &str) -> anyhow::Result<Value> {
         "config": {
             "User": image.user,
             "Entrypoint": image.entrypoint,
+            "Env": image.env,
             "WorkingDir": "/",
             "Labels": image.labels,
         },

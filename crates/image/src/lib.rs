@@ -11,4 +11,4 @@ mod make;
 pub use archive::{Image, Written, write};
 pub use binary::build as build_binary;
 pub use contents::{File, operator as operator_files};
-pub use make::{archive, make};
+pub use make::{ALLOCATOR, archive, make};

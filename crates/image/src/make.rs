@@ -16,6 +16,10 @@ const USER: &str = "65532:65532";
 const SOURCE: &str = env!("CARGO_PKG_REPOSITORY");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Large buffers go back to the system when they are freed. By itself glibc stops mapping them
+/// once it has freed one (mallopt(3), `M_MMAP_THRESHOLD`), and keeps a third more.
+pub const ALLOCATOR: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "131072");
+
 /// What an image says about where it comes from.
 struct Origin {
     created_seconds: i64,
@@ -63,6 +67,7 @@ fn image(root: &Path, name: &str, binary: &Path) -> anyhow::Result<Image> {
         labels: labels(&origin.revision),
         user: USER.to_owned(),
         entrypoint: vec!["/backfill-operator".to_owned()],
+        env: vec![format!("{}={}", ALLOCATOR.0, ALLOCATOR.1)],
         files: contents::operator(binary)?,
     })
 }

@@ -15,7 +15,7 @@ pub(crate) fn sanitise(body: Vec<u8>) -> (String, i64) {
     let mut kept = String::new();
     let mut copied_to = 0;
     let mut at = 0;
-    while let Some(step) = bytes[at..].iter().position(|byte| *byte == b'\\' || *byte == 0) {
+    while let Some(step) = memchr::memchr2(b'\\', 0, &bytes[at..]) {
         at += step;
         let verdict = look(bytes, at);
         if verdict.remove {

@@ -56,7 +56,9 @@ async fn limits_are_set_in_each_transaction_and_leave_no_trace() {
         assert!(sent.contains(&format!("SET LOCAL {setting} = ")), "{setting}");
     }
     assert!(sent.contains("= \"public\", pg_temp;"), "public comes alone, pg_temp last");
-    assert!(!sent.contains("options\0"), "a pooler refuses start-up options");
+    for refused in ["options\0", "extra_float_digits\0"] {
+        assert!(!sent.contains(refused), "a pooler refuses the start-up parameter {refused}");
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ pub fn write(
         labels: BTreeMap::new(),
         user: "65532:65532".to_owned(),
         entrypoint: entrypoint.iter().map(|&word| word.to_owned()).collect(),
+        env: Vec::new(),
         files,
     };
     image::write(&image, out).map(drop)
