@@ -17,9 +17,21 @@ pub fn of_github(error: &backfill_github::Error) -> Fault {
     Fault {
         reason: error.reason(),
         disposition: error.disposition(),
-        message: error.to_string(),
+        message: with_cause(error),
         not_before: error.until(),
     }
+}
+
+/// The error, and of a connection that failed what it failed of: a name, a port, a certificate.
+fn with_cause(error: &backfill_github::Error) -> String {
+    use backfill_github::Error::{Interrupted, Unreachable};
+    let mut cause = matches!(error, Unreachable(_) | Interrupted { .. })
+        .then(|| std::error::Error::source(error))
+        .flatten();
+    while let Some(deeper) = cause.and_then(std::error::Error::source) {
+        cause = Some(deeper);
+    }
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// The same fault in words that name what has to be mended, where the cause itself cannot know.

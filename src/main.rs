@@ -7,9 +7,9 @@ mod faults;
 mod metrics;
 mod rounds;
 mod run_chunks;
-mod settled;
 mod telemetry;
 mod wait;
+mod watch;
 mod web;
 mod wiring;
 

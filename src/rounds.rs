@@ -29,7 +29,7 @@ pub async fn look_after(ctx: Arc<Context>) {
 
 /// Asks the database whether it can be worked with, whether or not an object needs it now.
 pub async fn ask_database(ctx: Arc<Context>) {
-    let mut before = None;
+    let mut before = Some(String::new());
     loop {
         let answer = tokio::time::timeout(ANSWER_LIMIT, ctx.store.ping()).await;
         let trouble = match answer {
@@ -39,13 +39,13 @@ pub async fn ask_database(ctx: Arc<Context>) {
         };
         let up = trouble.is_none();
         ctx.metrics.set("backfill_database_up", &[], f64::from(u8::from(up)));
-        if before != Some(up) {
-            match trouble {
+        if before != trouble {
+            match &trouble {
                 None => tracing::info!("the database answers"),
                 Some(error) => tracing::warn!(error, "the database cannot be worked with"),
             }
         }
-        before = Some(up);
+        before = trouble;
         tokio::time::sleep(EVERY).await;
     }
 }

@@ -7,26 +7,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use backfill_api::{Disposition, RepositoryBackfill};
+use backfill_api::Disposition;
 use backfill_github::GitHub;
 use backfill_store::Store;
 use futures::future::OptionFuture;
-use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use kube::runtime::controller::{Config, Controller};
+use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{self, Store as Objects};
-use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
-use kube::{Api, Client};
+use kube::runtime::reflector;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{DatabaseArgs, OperatorArgs, RecoverArgs};
-use crate::backfill::{self, Context, Memory, Permits, Settings};
+use crate::backfill::{Context, Memory, Permits, Settings};
 use crate::metrics::Metrics;
-use crate::settled::settled;
+use crate::watch::watch;
 use crate::web::{self, Certificate, Health, Scrapes};
 use crate::{rounds, telemetry};
 
@@ -135,54 +131,6 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
     watch(client, namespace, (objects, writer), concurrency, health, ctx).await;
     tracing::info!("operator ended");
     Ok(())
-}
-
-/// Watches the objects and looks at each, until told to stop; what runs then ends its chunk.
-async fn watch(
-    client: Client,
-    namespace: Option<&str>,
-    (objects, writer): (Objects<RepositoryBackfill>, Writer<RepositoryBackfill>),
-    concurrency: u16,
-    health: Arc<Health>,
-    ctx: Arc<Context>,
-) {
-    let api: Api<RepositoryBackfill> = match namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
-    };
-    // Status writes are our own and bring no look. Finalizers and annotations do not change the
-    // generation, so they stand beside it.
-    let interesting =
-        predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
-    let metrics = ctx.metrics.clone();
-    let events = watcher(api, watcher::Config::default())
-        .inspect_err(move |error| {
-            tracing::warn!(%error, "the watch has failed and is opened again");
-            metrics.count("backfill_watch_errors_total", &[], 1);
-        })
-        .default_backoff()
-        .modify(backfill::keep)
-        .reflect(writer)
-        // Not `wait_until_ready`: it wakes one waiter only, and the controller is one.
-        .inspect_ok(move |event| {
-            if matches!(event, watcher::Event::InitDone) {
-                health.set_ready();
-                tracing::info!("objects listed");
-            }
-        });
-    let stream = settled(events).predicate_filter(interesting, PredicateConfig::default());
-    let stopping = ctx.stopping.clone();
-    Controller::for_stream(stream, objects)
-        .with_config(Config::default().concurrency(concurrency))
-        .graceful_shutdown_on(async move { stopping.cancelled().await })
-        .run(backfill::reconcile, |_, error, _| match *error {}, ctx)
-        .for_each(|result| async move {
-            // Objects that are gone by the time of their look are ordinary.
-            if let Err(error) = result {
-                tracing::debug!(%error, "no look");
-            }
-        })
-        .await;
 }
 
 fn store(args: &DatabaseArgs, instance: &str) -> anyhow::Result<Store> {

@@ -12,6 +12,7 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use testbed::{Cluster, clone};
 
+use crate::support::objects::message;
 use crate::support::{Ground, Setup, World};
 
 const MEGABYTE: usize = 1_000_000;
@@ -196,7 +197,7 @@ fn alone_in(dir: &Path, program: &Path) {
 
 /// Runs the image beside an API server that also plays GitHub: it speaks TLS and refuses the
 /// token. Returns once Ready gives this reason.
-async fn against_tls(trusts_it: bool, expected: &str) {
+async fn against_tls(trusts_it: bool, expected: &str, told: &str) {
     let cluster = Cluster::shared().await.unwrap();
     let mut ground = Ground::new(cluster, &Setup::from(World::of("acme/api", 3))).await;
     let root = ground.dir.path().join("root");
@@ -224,12 +225,13 @@ async fn against_tls(trusts_it: bool, expected: &str) {
     alone_in(&root, &program);
     let trial = ground.start_from(&program).await;
     trial.apply("api", json!({"repository": "acme/api"})).await;
-    trial.until_reason("api", expected).await;
+    let object = trial.until_reason("api", expected).await;
+    assert!(message(&object).contains(told), "{}", message(&object));
     trial.finish().await;
 }
 
 #[tokio::test]
 async fn in_nothing_but_its_image_the_operator_trusts_whom_the_bundle_names() {
-    against_tls(true, "CredentialsInvalid").await;
-    against_tls(false, "GitHubUnavailable").await;
+    against_tls(true, "CredentialsInvalid", "replace its token").await;
+    against_tls(false, "GitHubUnavailable", "certificate").await;
 }

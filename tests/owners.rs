@@ -2,4 +2,5 @@
 
 mod deletion;
 mod names;
+mod said;
 mod turns;

@@ -134,7 +134,7 @@ async fn what_cannot_be_used_ends_the_start_and_is_named() {
         let mut ground = Ground::new(cluster, &Setup::default()).await;
         ground.options.args.push(format!("{flag}=/nowhere"));
         let operator = Operator::launch(&ground.options).unwrap();
-        let ended = operator.wait(Duration::from_secs(60)).await.unwrap();
+        let ended = operator.wait(Duration::from_mins(1)).await.unwrap();
         let log = operator.log();
         assert!(!ended.success() && log.contains(flag) && log.contains(cause), "{log}");
     }

@@ -8,12 +8,14 @@ use backfill_engine::fingerprint::bounds;
 use backfill_engine::model::{BackfillState, StateStatus};
 use backfill_engine::retry;
 use backfill_engine::seen::Fault;
+use backfill_store::LEASE_SECONDS;
 use jiff::{SignedDuration, Timestamp};
 
 use super::failing::{fail, remember};
 use super::limits::keep_limits;
 use super::observe::Observed;
 use super::outcome::{Outcome, Shown};
+use super::says::said_for_good;
 use super::watched::Watched;
 use super::{Context, deletion, resolve};
 use crate::faults;
@@ -114,7 +116,6 @@ pub async fn wait(
                 // Met by this look, and kept by no row: the backoff grows in memory. Any other was
                 // kept and counted when it was met.
                 remember(ctx, object, observed, &fault, until);
-                ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
             }
             let state = observed.seen.own_state().cloned();
             let mut shown = Shown::new(fault.reason, fault.message).state(state).wait(until);
@@ -145,7 +146,8 @@ async fn record_pause(
 ) -> Result<Option<BackfillState>, Outcome> {
     let Some(state) = observed.seen.own_state().cloned() else { return Ok(None) };
     let same = state.status == status && state.pause_reason.as_deref() == Some(reason);
-    if same || state.status == StateStatus::Completed {
+    // A dry run leaves the row of a walk as it is.
+    if same || state.status == StateStatus::Completed || observed.seen.object.dry_run {
         return Ok(Some(state));
     }
     let uid = &observed.seen.object.id.uid;
@@ -214,7 +216,11 @@ async fn after_run(
             let _ = gone.await;
             Outcome::Silent(None)
         }
-        Stop::Elsewhere(until) => Outcome::Elsewhere(until.max(now + retry::QUEUED_LOOK)),
+        Stop::Elsewhere(until) => {
+            // By the database's clock, which may be ahead of ours: no lease is longer than this.
+            let latest = now + SignedDuration::from_secs(LEASE_SECONDS);
+            Outcome::Elsewhere(until.min(latest).max(now + retry::QUEUED_LOOK))
+        }
         Stop::Wait(until, reason, message) => {
             let pause = Pause::Turn { reason, message };
             wait(ctx, object, &observed.with_state(state), until, pause).await
@@ -229,8 +235,11 @@ async fn after_run(
 /// Shows what is proved. It is looked at again now and then: the database may have been set back.
 fn complete(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
     ctx.memory.forget_trouble(&observed.seen.object.id.uid);
-    let state = observed.seen.own_walk().cloned();
-    let (reason, message) = if let Some(state) = &state {
+    let state = observed.seen.own_walk().filter(|_| !observed.seen.object.dry_run).cloned();
+    let said = object.status.as_ref().filter(|_| observed.seen.object.said && state.is_none());
+    let (reason, message) = if let Some(words) = said.and_then(said_for_good) {
+        words
+    } else if let Some(state) = &state {
         proved(
             state.stored_pull_requests,
             state.quarantined_pull_requests,

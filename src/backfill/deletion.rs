@@ -4,14 +4,15 @@
 
 use backfill_api::{ROWS_FINALIZER, Reason, RepositoryBackfill};
 use backfill_engine::fingerprint::fingerprint;
-use backfill_engine::model::{NodeId, ObjectRef};
+use backfill_engine::model::{BackfillState, NodeId, ObjectRef};
 use jiff::SignedDuration;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::observe::{Observed, id_of};
+use super::observe::Observed;
 use super::outcome::{Outcome, Shown};
+use super::says::id_of;
 use super::{Context, events};
 
 /// Rows removed in one transaction.
@@ -36,27 +37,23 @@ pub async fn set_finalizer(ctx: &Context, object: &RepositoryBackfill, wanted: b
 /// Removes the rows that the object brought in, then lets it go.
 pub async fn finalize(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
     let uid = object.uid().unwrap_or_default();
-    let state = observed.seen.own_state();
+    let state = match &observed.seen.state {
+        // Whether another object lives on these rows, the row of the walk tells.
+        Err(fault) => return unremoved(ctx, object, observed, fault.reason, &fault.message).await,
+        Ok(state) => state.as_ref().filter(|state| is_ours_or_nobodys(state, &uid)),
+    };
     let heir = state.and_then(|state| heir(ctx, &uid, &state.repository_node_id));
     loop {
         let removed = match &heir {
             Some(heir) => ctx.store.hand_over(&uid, &heir.uid).await.map(|()| false),
             None => ctx.store.delete_rows(&uid, BATCH).await,
         };
-        let now = (ctx.clock)();
         match removed {
             Ok(true) => ctx.memory.deletion_goes_on(&uid),
             Ok(false) => break,
             Err(error) => {
-                let since = ctx.memory.deletion_failing_since(&uid, now);
-                if now.duration_since(since) < GIVE_UP_AFTER {
-                    let message = format!("rows are removed once the database lets us: {error}");
-                    let shown = Shown::new(Reason::Deleting, message).state(state.cloned());
-                    return shown.at(now + LOOK).outcome();
-                }
-                let note = format!("rows could not be removed for 10 minutes and stay: {error}");
-                events::warn(ctx, object, error.reason(), &note).await;
-                break;
+                let cause = error.to_string();
+                return unremoved(ctx, object, observed, error.reason(), &cause).await;
             }
         }
     }
@@ -65,8 +62,36 @@ pub async fn finalize(ctx: &Context, object: &RepositoryBackfill, observed: &Obs
         let note = format!("the rows stay: they are what {namespace}/{name} has captured, too");
         events::warn(ctx, object, Reason::RepositoryClaimed, &note).await;
     }
+    let_go(ctx, object).await
+}
+
+/// Keeps the object while its rows cannot be removed, but not for ever.
+async fn unremoved(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: &Observed,
+    reason: Reason,
+    cause: &str,
+) -> Outcome {
+    let now = (ctx.clock)();
+    let since = ctx.memory.deletion_failing_since(&object.uid().unwrap_or_default(), now);
+    if now.duration_since(since) < GIVE_UP_AFTER {
+        let message = format!("rows are removed once the database lets us: {cause}");
+        let state = observed.seen.own_state().cloned();
+        return Shown::new(Reason::Deleting, message).state(state).at(now + LOOK).outcome();
+    }
+    let note = format!("rows could not be removed for 10 minutes and stay: {cause}");
+    events::warn(ctx, object, reason, &note).await;
+    let_go(ctx, object).await
+}
+
+async fn let_go(ctx: &Context, object: &RepositoryBackfill) -> Outcome {
     let failed = patch(ctx, object, false).await.is_err();
     Outcome::Silent(failed.then(|| (ctx.clock)() + LOOK))
+}
+
+fn is_ours_or_nobodys(state: &BackfillState, uid: &str) -> bool {
+    state.owner.as_ref().is_none_or(|owner| owner.uid == uid)
 }
 
 /// Another object whose proved history the rows of this repository are.

@@ -30,7 +30,7 @@ pub async fn announce(
         repository = object.spec.repository,
         reason = now.reason,
         ready = now.status,
-        message = now.message,
+        detail = now.message,
         "state changed"
     );
     let type_ = if now.status == "False" { EventType::Warning } else { EventType::Normal };

@@ -9,6 +9,7 @@ use backfill_engine::retry;
 use backfill_engine::seen::Fault;
 use backfill_store::Failure;
 use jiff::Timestamp;
+use kube::ResourceExt;
 
 use super::Context;
 use super::memory::Trouble;
@@ -37,15 +38,7 @@ pub async fn fail(
     let until =
         retry::next_look(fault.disposition, attempts + 1, fault.not_before, (ctx.random)(), now);
     ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
-    tracing::warn!(
-        namespace = observed.seen.object.id.namespace,
-        name = observed.seen.object.id.name,
-        repository = object.spec.repository,
-        reason = %fault.reason,
-        message = fault.message,
-        next_look = %until,
-        "failed"
-    );
+    log(object, &fault, until);
     let recorded = match row {
         Some(state) => {
             let failure = failure(&fault, counts, until);
@@ -59,7 +52,7 @@ pub async fn fail(
     if recorded {
         ctx.memory.forget_trouble(uid);
     } else {
-        remember(ctx, object, observed, &fault, until);
+        keep_in_memory(ctx, object, observed, &fault, until);
     }
     let mut shown = Shown::new(fault.reason, fault.message).state(state).wait(until);
     shown.summary.state = fault.disposition.state();
@@ -69,8 +62,33 @@ pub async fn fail(
     shown.outcome()
 }
 
-/// Keeps a trouble that no row can keep.
+/// One line of the log for what went wrong.
+fn log(object: &RepositoryBackfill, fault: &Fault, until: Timestamp) {
+    tracing::warn!(
+        namespace = object.namespace().unwrap_or_default(),
+        name = object.name_any(),
+        repository = object.spec.repository,
+        reason = %fault.reason,
+        detail = fault.message,
+        next_look = %until,
+        "failed"
+    );
+}
+
+/// A trouble that a look met and no row can keep.
 pub fn remember(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: &Observed,
+    fault: &Fault,
+    until: Timestamp,
+) {
+    ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
+    log(object, fault, until);
+    keep_in_memory(ctx, object, observed, fault, until);
+}
+
+fn keep_in_memory(
     ctx: &Context,
     object: &RepositoryBackfill,
     observed: &Observed,

@@ -15,6 +15,7 @@ mod outcome;
 mod permits;
 mod publish;
 mod resolve;
+mod says;
 mod watched;
 mod write;
 

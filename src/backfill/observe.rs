@@ -4,21 +4,17 @@
 
 use std::sync::atomic::Ordering;
 
-use backfill_api::annotations::{REQUESTED_AT, RESTART_REQUESTED_AT, request};
-use backfill_api::conditions::SUCCEEDED;
-use backfill_api::{
-    DeletionPolicy, Disposition, Priority, Reason, RepositoryBackfill, RepositoryBackfillStatus,
-};
+use backfill_api::annotations::REQUESTED_AT;
+use backfill_api::{Disposition, Priority, Reason, RepositoryBackfill};
 use backfill_engine::budget::{Place, weight};
-use backfill_engine::fingerprint::fingerprint;
 use backfill_engine::model::{BackfillState, ObjectRef, StateStatus};
 use backfill_engine::retry::next_look;
-use backfill_engine::seen::{Fault, ObjectSeen, Seen};
+use backfill_engine::seen::{Fault, Seen};
 use backfill_github::Client;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Api, ResourceExt};
 
 use super::permits::Permit;
+use super::says::{id_of, object_seen, requested};
 use super::{Context, HOST, credentials};
 use crate::{faults, run_chunks};
 
@@ -82,7 +78,7 @@ pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
         now,
         claimed_by: claimed_by(ctx, &id, &spec.repository, known).await,
         paced_until: known.and_then(|state| run_chunks::paced_until(spec, state, now)),
-        object: object_seen(ctx, object, &id, known),
+        object: object_seen(ctx, object, known, now),
         credentials: token.map(|_| ()),
         place,
         budget_too_small,
@@ -122,84 +118,6 @@ async fn state(
         _ if !schema_ready => Err(faults::migrating()),
         found => found,
     }
-}
-
-/// Who an object is.
-pub fn id_of(object: &RepositoryBackfill) -> ObjectRef {
-    ObjectRef {
-        uid: object.uid().unwrap_or_default(),
-        namespace: object.namespace().unwrap_or_default(),
-        name: object.name_any(),
-    }
-}
-
-fn requested(object: &RepositoryBackfill, key: &str) -> Option<String> {
-    request(object.metadata.annotations.as_ref(), key)
-}
-
-fn object_seen(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    id: &ObjectRef,
-    state: Option<&BackfillState>,
-) -> ObjectSeen {
-    let spec = &object.spec;
-    let deletes_rows = spec.deletion_policy == DeletionPolicy::Delete;
-    let refused = deletes_rows && !ctx.settings.allow_row_deletion;
-    let restart_requested_at = requested(object, RESTART_REQUESTED_AT);
-    let fingerprint = state.map(|state| fingerprint(&state.repository_node_id, spec));
-    let proved_walk = object.status.as_ref().and_then(|status| {
-        let restarts = restart_requested_at.is_some()
-            && restart_requested_at != status.last_handled_restart_requested_at;
-        let proved = proved_walk(status, fingerprint.as_deref(), object.metadata.generation);
-        proved.filter(|_| !restarts)
-    });
-    ObjectSeen {
-        id: id.clone(),
-        deleting: object.metadata.deletion_timestamp.is_some(),
-        has_finalizer: object.finalizers().iter().any(|name| name == backfill_api::ROWS_FINALIZER),
-        deletes_rows,
-        suspended: spec.suspend,
-        dry_run: spec.dry_run,
-        refusal: refused.then(row_deletion_refused),
-        fingerprint,
-        requested_at: requested(object, REQUESTED_AT),
-        restart_requested_at,
-        secret: spec.secret().map(str::to_owned),
-        edited: object
-            .status
-            .as_ref()
-            .is_some_and(|status| status.observed_generation != object.metadata.generation),
-        max_consecutive_errors: i64::from(spec.failure_policy.max_consecutive_errors),
-        proved_walk,
-    }
-}
-
-/// The walk that proved what the spec asks for, as a status tells it: by the fingerprint of that
-/// walk, which edits of anything else leave as it is; or by its words on this generation, 0 then.
-fn proved_walk(
-    status: &RepositoryBackfillStatus,
-    wanted: Option<&str>,
-    generation: Option<i64>,
-) -> Option<i64> {
-    if wanted.is_some() && status.walk_fingerprint.as_deref() == wanted {
-        return status.walk;
-    }
-    let reached = |condition: &Condition| {
-        condition.type_ == SUCCEEDED
-            && condition.status == "True"
-            && condition.observed_generation == generation
-    };
-    // Succeeded stays while a restart is under way, which has a stage.
-    let is_said = status.stage.is_none() && status.conditions.iter().any(reached);
-    is_said.then_some(0)
-}
-
-fn row_deletion_refused() -> Fault {
-    faults::new(
-        Reason::RowDeletionNotAllowed,
-        "spec.deletionPolicy must be Retain, or the operator must run with --allow-row-deletion",
-    )
 }
 
 /// What the database remembers of the credential, so that a restart keeps GitHub's holds, and

@@ -8,11 +8,13 @@ use std::time::Duration;
 use backfill_api::{RepositoryBackfill, RepositoryBackfillStatus};
 use kube::api::{Patch, PatchParams};
 use kube::core::Status;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::Context;
 use super::events::announce;
+use super::memory::Written;
 
 /// A write that the API server did not take is tried again after this.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
@@ -20,6 +22,9 @@ const WRITE_AGAIN: Duration = Duration::from_secs(5);
 const INVALID_AGAIN: Duration = Duration::from_mins(1);
 /// How long one write may take: the client itself has no limit and retries for minutes.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A watch that shows a write later than this is broken, and then looks do not come either.
+const WATCH_LAG: Duration = Duration::from_secs(30);
 
 /// The API server did not take a status.
 pub struct NotTaken {
@@ -34,9 +39,10 @@ pub async fn write(
     status: RepositoryBackfillStatus,
 ) -> Result<(), NotTaken> {
     let uid = object.uid().unwrap_or_default();
-    let last = ctx.memory.written(&uid).map(|written| written.status);
-    let last = last.or_else(|| object.status.clone());
-    if last.as_ref() == Some(&status) {
+    let last = ctx.memory.written(&uid);
+    let is_lost = last.as_ref().is_some_and(|written| is_lost(ctx, object, written));
+    let last = last.map(|written| written.status).or_else(|| object.status.clone());
+    if last.as_ref() == Some(&status) && !is_lost {
         return Ok(());
     }
     debug_assert_eq!(
@@ -67,6 +73,17 @@ pub async fn write(
         }
         Err(_) => Err(failed(ctx, object, "no answer in time", WRITE_AGAIN)),
     }
+}
+
+/// Whether somebody has changed or removed what we wrote: what the watch shows is another status,
+/// long after it must have shown ours.
+fn is_lost(ctx: &Context, object: &RepositoryBackfill, written: &Written) -> bool {
+    let shown = ctx.objects.get(&ObjectRef::from_obj(object));
+    let shown = shown.filter(|shown| shown.metadata.uid == object.metadata.uid);
+    // As text, in which instants have whole seconds.
+    let text = |status: &RepositoryBackfillStatus| json!(status);
+    written.at.elapsed() > WATCH_LAG
+        && shown.is_some_and(|shown| shown.status.as_ref().map(text) != Some(text(&written.status)))
 }
 
 /// Whether the object that the status speaks of is no more. Another of its name, and a status that

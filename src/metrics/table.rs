@@ -19,6 +19,11 @@ pub const COUNTERS: &[(&str, &[&str], &str)] = &[
     ("backfill_github_points_total", &[], "Rate-limit points spent."),
     ("backfill_status_writes_total", &["result"], "Writes of an object's status."),
     ("backfill_watch_errors_total", &[], "Errors of the watch on the API server."),
+    (
+        "backfill_unreadable_objects_total",
+        &[],
+        "Times that the watch brought an object that this version cannot read.",
+    ),
 ];
 /// The values that a counter's one label can have. They are there from the start, at 0: a series
 /// that comes into being at 1 has not increased, as Prometheus sees it.

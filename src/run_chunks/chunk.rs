@@ -60,15 +60,15 @@ pub async fn one(
     let claim = run.store.claim_chunk(lease).await?;
     let result = fetch_and_commit(run, lease, &claim, state, signals).await;
     if let Err(halt) = &result {
-        let (word, message) = match halt {
+        let (word, detail) = match halt {
             Halt::Wished(_) => ("dropped", "the object was deleted"),
             Halt::Fault(fault) => (fault.reason.as_str(), fault.message.as_str()),
         };
         run.metrics.count("backfill_chunks_total", &["failed"], 1);
         let repository = &state.repository_name;
-        tracing::warn!(%repository, chunk = claim.number, reason = word, message, "chunk failed");
+        tracing::warn!(%repository, chunk = claim.number, reason = word, detail, "chunk failed");
         // If this write fails too, the next acquire closes the row as abandoned.
-        let _ = run.store.fail_chunk(lease, &format!("{word}: {message}")).await;
+        let _ = run.store.fail_chunk(lease, &format!("{word}: {detail}")).await;
     }
     result
 }
@@ -219,7 +219,7 @@ async fn commit(
     let done = at_edge || full || !fetched.has_next_page;
     let back_to = fetched.pull_requests.last().map(|last| last.created_at).or(fetched.back_to);
     let interval = Interval::of(&run.spec.pacing, run.spec.priority);
-    let burst = interval.done_in_burst(state.period_chunks, state.last_progress_at, (run.clock)());
+    let burst = interval.done_in_burst(state.period_chunks, state.last_progress_at, state.read_at);
     let commit = ChunkCommit {
         back_to,
         period_chunks: burst + 1,

@@ -88,7 +88,7 @@ pub async fn alone(
         Err(error) if error.is_size_related() => (Reason::PullRequestUnreadable, message),
         Err(error) => return Err(error.into()),
     };
-    tracing::warn!(number = entry.number.get(), attempts, message, "pull request quarantined");
+    tracing::warn!(number = entry.number.get(), attempts, detail = message, "quarantined");
     fetched.quarantined.push(set_aside(entry, reason, message, attempts));
     Ok(fetched)
 }

@@ -5,15 +5,13 @@
 
 mod chunk;
 mod isolate;
+mod room;
 mod verify;
 
 use std::time::{Duration, Instant};
 
-use backfill_api::{PacingMode, Reason, RepositoryBackfillSpec, Stage};
-use backfill_engine::budget::{Place, weight};
-use backfill_engine::interval::{Interval, IntervalPlace};
+use backfill_api::{Reason, RepositoryBackfillSpec, Stage};
 use backfill_engine::model::BackfillState;
-use backfill_engine::plan::chunk_points;
 use backfill_engine::progress;
 use backfill_engine::seen::Fault;
 use backfill_github::Client;
@@ -22,6 +20,8 @@ use jiff::Timestamp;
 
 use crate::faults;
 use crate::metrics::Metrics;
+use room::before_chunk;
+pub use room::{estimated_points, paced_until};
 
 /// How long one chunk may take before it is given up and the next is made smaller.
 const CHUNK_TIMEOUT: Duration = Duration::from_mins(15);
@@ -116,17 +116,33 @@ pub async fn run_chunks(run: &Run<'_>, state: BackfillState, signals: &impl Sign
         Ok(acquired) => (acquired.lease, acquired.state),
         Err(error) => return Report { stop: stop_of(run, faults::of_store(&error), true), state },
     };
-    run.metrics.add("backfill_runs_active", &[], 1.0);
+    let active = Active::begin(run.metrics);
     let stop = tokio::select! {
         stop = work(run, &lease, &mut state, signals) => stop,
         stop = keep(run, &lease) => stop,
     };
-    run.metrics.add("backfill_runs_active", &[], -1.0);
+    drop(active);
     if !matches!(stop, Stop::Elsewhere(_)) {
         // A lease that cannot be released runs out by itself.
         let _ = run.store.release(&lease).await;
     }
     Report { state, stop }
+}
+
+/// A run that is counted as active, however it ends.
+struct Active<'a>(&'a Metrics);
+
+impl<'a> Active<'a> {
+    fn begin(metrics: &'a Metrics) -> Self {
+        metrics.add("backfill_runs_active", &[], 1.0);
+        Self(metrics)
+    }
+}
+
+impl Drop for Active<'_> {
+    fn drop(&mut self) {
+        self.0.add("backfill_runs_active", &[], -1.0);
+    }
 }
 
 /// Renews the lease for as long as it is polled; ends only when it is lost.
@@ -141,8 +157,8 @@ async fn keep(run: &Run<'_>, lease: &Lease) -> Stop {
                 // While the database is away nobody else can take the lease either; what is in
                 // flight fails by its own query, and the epoch guards every commit.
                 if fault.reason == Reason::Fenced || last.elapsed() > CHUNK_TIMEOUT {
-                    let (reason, message) = (fault.reason.as_str(), fault.message.as_str());
-                    tracing::warn!(reason, message, "lease lost, the chunk under way is left");
+                    let (reason, detail) = (fault.reason.as_str(), fault.message.as_str());
+                    tracing::warn!(reason, detail, "lease lost, the chunk under way is left");
                     return stop_of(run, fault, false);
                 }
             }
@@ -218,71 +234,6 @@ async fn heed_asked_size(
         state.chunk_size = asked.or(state.chunk_size);
     }
     Ok(())
-}
-
-/// What speaks against another chunk.
-fn before_chunk(
-    run: &Run<'_>,
-    state: &BackfillState,
-    signals: &impl Signals,
-    committed: u32,
-    started: Instant,
-) -> Option<Stop> {
-    if let Some(stop) = wished(signals) {
-        return Some(stop);
-    }
-    if committed == 0 {
-        return None;
-    }
-    if let Some(until) = paced_until(run.spec, state, (run.clock)()) {
-        let message = format!("pauses between bursts until {}", progress::clock(until));
-        return Some(Stop::Wait(until, Reason::Paced, message));
-    }
-    if started.elapsed() >= run.at_most {
-        return Some(Stop::Paused);
-    }
-    over_budget(run, estimated_points(state))
-}
-
-/// The wait for the credential's budget, if it has no room for `cost` points now.
-fn over_budget(run: &Run<'_>, cost: i64) -> Option<Stop> {
-    let weight = weight(run.spec.priority);
-    match run.github.governor().place(run.uid, weight, run.floor, cost) {
-        Place::Now => None,
-        Place::At { until, why } => {
-            Some(Stop::Wait(until, why.reason(), progress::of_secret(run.spec.secret(), why)))
-        }
-    }
-}
-
-/// The end that the caller wishes, if so.
-fn wished(signals: &impl Signals) -> Option<Stop> {
-    match signals.wish() {
-        Wish::Drop => Some(Stop::Dropped),
-        Wish::Finish => Some(Stop::Paused),
-        Wish::GoOn => None,
-    }
-}
-
-/// What the next chunk will cost, as far as one can tell.
-pub fn estimated_points(state: &BackfillState) -> i64 {
-    chunk_points(state.chunk_size.unwrap_or(1), &state.bounds.parts)
-}
-
-/// When Interval pacing lets the next chunk start, if not now; nothing in Budget mode.
-pub fn paced_until(
-    spec: &RepositoryBackfillSpec,
-    state: &BackfillState,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    if spec.pacing.mode == PacingMode::Budget {
-        return None;
-    }
-    let interval = Interval::of(&spec.pacing, spec.priority);
-    match interval.place(state.period_chunks, state.last_progress_at, now) {
-        IntervalPlace::Now(_) => None,
-        IntervalPlace::At(until) => Some(until),
-    }
 }
 
 /// A fault as the end of a run: limits and other instances' leases are waits, not failures.

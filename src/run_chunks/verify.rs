@@ -14,7 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::chunk::count;
 use super::isolate::in_part;
-use super::{Halt, Run, Signals, Stop, over_budget, stop_of, wished};
+use super::room::{over_budget, wished};
+use super::{Halt, Run, Signals, Stop, stop_of};
 use crate::faults;
 
 /// Pages of the light list that are read for pull requests newer than the walk.

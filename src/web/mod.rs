@@ -43,6 +43,9 @@ pub async fn serve(
     tokio::select! {
         ended = serving => ended,
         () = certificate.follow() => Ok(()),
-        () = stopping.cancelled() => Ok(handle.shutdown()),
+        () = stopping.cancelled() => {
+            handle.shutdown();
+            Ok(())
+        }
     }
 }

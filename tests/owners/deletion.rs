@@ -97,6 +97,33 @@ async fn rows_that_another_object_stands_on_stay() {
 }
 
 #[tokio::test]
+async fn rows_go_with_the_last_that_stands_on_them() {
+    let setup = Setup::from(World::of("acme/api", 8)).args(&["--allow-row-deletion"]);
+    let trial = Trial::start(setup).await;
+    let spec = json!({"repository": "acme/api", "deletionPolicy": "Delete"});
+    for name in ["first", "second", "third"] {
+        trial.apply(name, spec.clone()).await;
+        trial.succeeded(name).await;
+    }
+    // The row is the first's again, and with it nobody's.
+    trial.annotate("first", "restart-requested-at", "now").await;
+    let again = "SELECT count(*) FROM progressive_backfill_state \
+        WHERE status = 'completed' AND walk = 4";
+    trial
+        .within(LIMIT, "it has walked again", async || {
+            (number(&trial.rows, again).await == 1).then_some(())
+        })
+        .await;
+    for name in ["first", "second"] {
+        trial.delete(name).await;
+        Oracle::of("acme/api").check(&trial).await;
+    }
+    trial.delete("third").await;
+    assert_eq!(number(&trial.rows, "SELECT count(*) FROM pull_requests").await, 0);
+    trial.finish().await;
+}
+
+#[tokio::test]
 async fn delete_takes_the_rows_of_its_own_repository_and_no_account() {
     let world = World::of("acme/going", 30).and(&World::of("acme/staying", 8));
     let trial = Trial::start(Setup::from(world).args(&["--allow-row-deletion"])).await;

@@ -207,6 +207,8 @@ impl Trial {
         assert_eq!(self.counts().await["violations"], json!([]), "sins against GitHub");
         let log = self.operator.log();
         assert!(!log.contains("panicked"), "a look panicked:\n{}", self.last_words());
+        let twice = |line: &&str| line.matches("\"message\":\"").count() > 1;
+        assert_eq!(log.lines().find(twice), None, "one key twice in a line of the log");
         secrecy::check(&self).await;
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::support::objects::{condition, status};
+use crate::support::objects::{condition, message, status};
 use crate::support::oracle::Oracle;
 use crate::support::rows::{number, text, writers};
 use crate::support::{Setup, Trial, World, first_page_only, plan, reason, secrecy};
@@ -176,5 +176,20 @@ async fn an_edited_size_counts_from_the_next_chunk_and_restarts_nothing() {
     assert_eq!(sizes.iter().sum::<i64>(), 40);
     assert_eq!(number(&trial.rows, "SELECT walk FROM progressive_backfill_state").await, 1);
     Oracle::of("acme/slow").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_window_that_ends_before_it_begins_is_refused_by_name() {
+    let trial = Trial::start(World::of("acme/api", 6)).await;
+    let window = json!({"sinceDays": 30, "until": "2020-01-01T00:00:00Z"});
+    trial.apply("api", json!({"repository": "acme/api", "window": window})).await;
+    let refused = trial.stalled("api", "SpecInvalid").await;
+    let told = message(&refused);
+    assert!(told.contains("spec.window.until must be later than"), "{told}");
+    assert_eq!(trial.counts().await["requests"], 0);
+    let window = json!({"sinceDays": null, "since": "2010-01-01T00:00:00Z"});
+    trial.edit("api", json!({"spec": {"window": window}})).await;
+    trial.succeeded("api").await;
     trial.finish().await;
 }

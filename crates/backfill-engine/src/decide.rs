@@ -91,7 +91,7 @@ pub enum Pause {
 type Check = fn(&Seen) -> Option<Step>;
 
 /// The life cycle, first match wins.
-pub const CHECKS: [(&str, Check); 18] = [
+pub const CHECKS: [(&str, Check); 19] = [
     ("an object that goes is let go", deleted),
     ("a finalizer stands only where rows go with the object", finalizer),
     ("a suspended object rests", suspended),
@@ -100,6 +100,7 @@ pub const CHECKS: [(&str, Check); 18] = [
     ("a request to look now clears what is in the way", asked_again),
     ("a proved walk stays proved, whatever else is missing", complete),
     ("what succeeded stays so when its row has passed to another object", passed_on),
+    ("a plan, and a repository without pull requests, are said once", said),
     ("a repository has one owner at a time", claimed),
     ("without credentials nothing can be asked", credentials),
     ("an open circuit waits for a person", circuit_open),
@@ -142,7 +143,8 @@ fn suspended(seen: &Seen) -> Option<Step> {
 }
 
 fn refused(seen: &Seen) -> Option<Step> {
-    Some(reject(seen, seen.object.refusal.as_ref()?))
+    let object = &seen.object;
+    Some(reject(seen, object.refusal.as_ref().or(object.contradiction.as_ref())?))
 }
 
 fn store_down(seen: &Seen) -> Option<Step> {
@@ -174,6 +176,11 @@ fn passed_on(seen: &Seen) -> Option<Step> {
     // An earlier walk of another's is no heir: the database has been set back.
     let is_later = seen.object.proved_walk.is_some_and(|proved| state.walk > proved);
     (is_other && is_later && !seen.object.dry_run).then_some(Step::Complete)
+}
+
+fn said(seen: &Seen) -> Option<Step> {
+    let has_row = !matches!(seen.state, Ok(None));
+    (seen.object.said && (seen.object.dry_run || !has_row)).then_some(Step::Complete)
 }
 
 fn claimed(seen: &Seen) -> Option<Step> {
@@ -219,7 +226,8 @@ fn unresolved(seen: &Seen) -> Option<Step> {
 }
 
 fn paced(seen: &Seen) -> Option<Step> {
-    let until = seen.paced_until.filter(|at| *at > seen.now)?;
+    // Chunks are what is paced: the proof asks for a point or two.
+    let until = seen.paced_until.filter(|at| *at > seen.now && in_stage(seen, Stage::Walk))?;
     let message = format!("pauses between runs, next chunk at {}", crate::progress::clock(until));
     Some(turn(seen, until, Reason::Paced, message))
 }

@@ -38,6 +38,9 @@ pub struct ObjectSeen {
     pub dry_run: bool,
     /// What only the operator can refuse in this spec.
     pub refusal: Option<Fault>,
+    /// What in this spec contradicts itself, though each field is allowed; none once a walk has
+    /// begun that covers it.
+    pub contradiction: Option<Fault>,
     /// Fingerprint of what the spec asks a walk to cover; the repository's node id is part of
     /// it, so it exists only once a state row does.
     pub fingerprint: Option<String>,
@@ -54,6 +57,9 @@ pub struct ObjectSeen {
     /// The walk that proved what it asks for, says its status, and no restart was asked for since;
     /// 0 if that was of another repository than the row is, or of none.
     pub proved_walk: Option<i64>,
+    /// Its status gives the price, or says that the repository is empty, which no row keeps; and
+    /// nothing was edited or asked for since.
+    pub said: bool,
 }
 
 /// One reconcile's view of the world.

@@ -3,7 +3,7 @@
 //! Pure. It must not know how a status is written, nor read anything back from one except what
 //! the database cannot tell at the moment.
 
-use backfill_api::conditions::{READY, conditions};
+use backfill_api::conditions::{READY, State, conditions};
 use backfill_api::{
     LastError, PlanStatus, RateLimitStatus, RepositoryBackfillSpec, RepositoryBackfillStatus,
     Stage, Summary,
@@ -71,12 +71,16 @@ pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
     };
     if let Some(state) = facts.state {
         from_state(&mut status, state);
-        status.estimated_completion_time = estimate(&facts, state).map(Time);
+        let is_still = rests_or_is_stalled(&facts);
+        status.estimated_completion_time = estimate(&facts, state).filter(|_| !is_still).map(Time);
     } else if let Some(counted) = facts.counted {
         from_count(&mut status, counted, facts.spec.dry_run, facts.now);
     }
-    let handled = facts.state.and_then(|state| state.handled_requested_at.clone());
-    status.last_handled_requested_at = handled.or(facts.requested_at);
+    status.last_handled_requested_at = match facts.state {
+        Some(state) => state.handled_requested_at.clone(),
+        None if facts.store_unread => facts.previous.last_handled_requested_at.clone(),
+        None => facts.requested_at,
+    };
     // A walk answers a restart by its row; where there is nothing to walk, the count does.
     let handled = facts.state.and_then(|state| state.handled_restart_requested_at.clone());
     let counted = facts.restart_requested_at.filter(|_| facts.counted == Some(0));
@@ -85,9 +89,14 @@ pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
     status
 }
 
-/// The object has nothing left to do and has said so: others' points are no news of it.
+/// Nothing goes on that would come to an end by itself.
+fn rests_or_is_stalled(facts: &Facts<'_>) -> bool {
+    facts.summary.state.is_at_rest() || facts.summary.state == State::Stalled
+}
+
+/// The object does nothing and has said so: others' points are no news of it.
 fn rests(facts: &Facts<'_>) -> bool {
-    facts.summary.state.is_at_rest()
+    rests_or_is_stalled(facts)
         && facts.previous.observed_generation == Some(facts.generation)
         && facts.previous.conditions.iter().any(|condition| {
             condition.type_ == READY && condition.reason == facts.summary.reason.as_str()
@@ -269,6 +278,8 @@ mod tests {
         let first = shown(Reason::Suspended, 4_000, &RepositoryBackfillStatus::default());
         assert_eq!(first.rate_limit.as_ref().unwrap().remaining, Some(4_000));
         assert_eq!(shown(Reason::Suspended, 3_000, &first), first);
+        let stalled = shown(Reason::RepositoryClaimed, 4_000, &first);
+        assert_eq!(shown(Reason::RepositoryClaimed, 2_000, &stalled), stalled);
         let moving = shown(Reason::RateLimited, 3_000, &first);
         assert_eq!(moving.rate_limit.unwrap().remaining, Some(3_000));
     }

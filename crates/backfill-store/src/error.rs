@@ -108,6 +108,9 @@ pub enum Error {
     },
 }
 
+const NO_CONNECTION: &str = "no connection within 5 s: it refuses them, has no slot left, or all \
+    of ours are busy";
+
 impl Error {
     /// The word it is published under.
     pub fn reason(&self) -> Reason {
@@ -178,6 +181,9 @@ impl Error {
         let code = match &error {
             sqlx::Error::Database(database) => database.code().map(std::borrow::Cow::into_owned),
             sqlx::Error::Configuration(source) => return Self::Config(source.to_string()),
+            // The driver asks again by itself where a server refuses or has no room, and tells
+            // neither.
+            sqlx::Error::PoolTimedOut => return Self::Unavailable(NO_CONNECTION.into()),
             sqlx::Error::ColumnNotFound(_)
             | sqlx::Error::ColumnDecode { .. }
             | sqlx::Error::Decode(_)

@@ -4,6 +4,8 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
+use serde::de::value::{Error as WordError, StringDeserializer};
+use serde::de::{Deserializer, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 
 use crate::conditions;
@@ -23,7 +25,7 @@ pub struct RepositoryBackfillStatus {
     pub conditions: Vec<Condition>,
 
     /// The part of the work at hand.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     pub stage: Option<Stage>,
 
     /// How many GitHub counts, or `maxPullRequests` if that is smaller. Absent under a window until
@@ -134,6 +136,13 @@ pub struct RepositoryBackfillStatus {
     pub last_handled_restart_requested_at: Option<String>,
 }
 
+/// The word, if this version knows it: after a rollback a newer one's may be left.
+fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Stage>, D::Error> {
+    let Some(word) = Option::<String>::deserialize(from)? else { return Ok(None) };
+    let word: StringDeserializer<WordError> = word.into_deserializer();
+    Ok(Stage::deserialize(word).ok())
+}
+
 /// The part of the work at hand.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
@@ -231,7 +240,18 @@ impl PlanStatus {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_stage_of_a_newer_version_is_none_of_ours() {
+        let read = |stage: &str| {
+            let status = serde_json::json!({"stage": stage, "processedPullRequests": 7});
+            serde_json::from_value::<RepositoryBackfillStatus>(status).unwrap()
+        };
+        assert_eq!((read("CatchUp").stage, read("Walk").stage), (None, Some(Stage::Walk)));
+        assert_eq!(read("CatchUp").processed_pull_requests, Some(7));
+    }
 
     #[test]
     fn a_plan_is_never_beyond_what_the_schema_allows() {

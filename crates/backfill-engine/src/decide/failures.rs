@@ -12,7 +12,8 @@ use crate::retry::STALLED_LOOK;
 use crate::seen::{Fault, Seen};
 
 pub(super) fn circuit_open(seen: &Seen) -> Option<Step> {
-    let state = seen.own_walk()?;
+    // A dry run asks for a price, not for the walk.
+    let state = seen.own_walk().filter(|_| !seen.object.dry_run)?;
     if state.consecutive_errors < seen.object.max_consecutive_errors {
         return None;
     }

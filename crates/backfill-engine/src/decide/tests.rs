@@ -1,6 +1,7 @@
 //! Each check by itself, their order, and what holds for every view of the world.
 
 mod dry_run;
+mod said;
 mod standing;
 
 use jiff::SignedDuration;
@@ -81,6 +82,8 @@ fn walking() -> Seen {
             suspended: false,
             dry_run: false,
             refusal: None,
+            contradiction: None,
+            said: false,
             fingerprint: Some("f".into()),
             requested_at: None,
             restart_requested_at: None,
@@ -426,7 +429,7 @@ proptest! {
         }
         if matches!(step, Step::RunChunks | Step::Verify) {
             prop_assert!(seen.permit.is_ok() && !seen.object.dry_run);
-            prop_assert!(seen.paced_until <= Some(seen.now));
+            prop_assert!(step == Step::Verify || seen.paced_until <= Some(seen.now));
             let row = seen.own_walk().unwrap();
             prop_assert!(row.status != StateStatus::Completed);
             prop_assert!(row.consecutive_errors < seen.object.max_consecutive_errors);

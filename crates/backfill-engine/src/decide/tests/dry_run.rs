@@ -3,6 +3,21 @@
 use super::*;
 
 #[test]
+fn a_price_is_asked_once_and_an_open_circuit_does_not_hide_it() {
+    let dry = |said| {
+        decide(&with(|seen| {
+            (seen.object.dry_run, seen.object.said) = (true, said);
+            row(seen).consecutive_errors = 5;
+            seen.credentials = Err(fault(Reason::CredentialsNotFound, Disposition::UserFix));
+        }))
+    };
+    assert_eq!(dry(true), Step::Complete, "whatever else is missing");
+    assert_eq!(rejected(&dry(false)), Some(Reason::CredentialsNotFound));
+    let open = with(|seen| (seen.object.dry_run, row(seen).consecutive_errors) = (true, 5));
+    assert_eq!(decide(&open), Step::Resolve);
+}
+
+#[test]
 fn a_dry_run_only_ever_resolves() {
     for (stage, status) in [
         (Stage::Walk, StateStatus::Active),

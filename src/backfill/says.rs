@@ -1,0 +1,140 @@
+//! What an object says, in spec, annotations and status, reduced to what decisions need.
+//!
+//! It must not ask anybody: the row that concerns the object is given.
+
+use backfill_api::annotations::{REQUESTED_AT, RESTART_REQUESTED_AT, request};
+use backfill_api::conditions::{READY, SUCCEEDED};
+use backfill_api::{
+    DeletionPolicy, Reason, RepositoryBackfill, RepositoryBackfillSpec, RepositoryBackfillStatus,
+};
+use backfill_engine::fingerprint::{bounds, fingerprint};
+use backfill_engine::model::{BackfillState, ObjectRef, WalkBounds};
+use backfill_engine::seen::{Fault, ObjectSeen};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt;
+
+use super::Context;
+use crate::faults;
+
+/// Who an object is.
+pub fn id_of(object: &RepositoryBackfill) -> ObjectRef {
+    ObjectRef {
+        uid: object.uid().unwrap_or_default(),
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+    }
+}
+
+/// A request by annotation, if there is one.
+pub fn requested(object: &RepositoryBackfill, key: &str) -> Option<String> {
+    request(object.metadata.annotations.as_ref(), key)
+}
+
+/// What decisions need of it.
+pub fn object_seen(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    state: Option<&BackfillState>,
+    now: Timestamp,
+) -> ObjectSeen {
+    let spec = &object.spec;
+    let deletes_rows = spec.deletion_policy == DeletionPolicy::Delete;
+    let refused = deletes_rows && !ctx.settings.allow_row_deletion;
+    let restart_requested_at = requested(object, RESTART_REQUESTED_AT);
+    let fingerprint = state.map(|state| fingerprint(&state.repository_node_id, spec));
+    let proved_walk = object.status.as_ref().and_then(|status| {
+        let restarts = restart_requested_at.is_some()
+            && restart_requested_at != status.last_handled_restart_requested_at;
+        let proved = proved_walk(status, fingerprint.as_deref(), object.metadata.generation);
+        proved.filter(|_| !restarts)
+    });
+    ObjectSeen {
+        id: id_of(object),
+        deleting: object.metadata.deletion_timestamp.is_some(),
+        has_finalizer: object.finalizers().iter().any(|name| name == backfill_api::ROWS_FINALIZER),
+        deletes_rows,
+        suspended: spec.suspend,
+        dry_run: spec.dry_run,
+        refusal: refused.then(row_deletion_refused),
+        contradiction: contradiction(spec, state, fingerprint.as_deref(), now),
+        said: object.status.as_ref().is_some_and(|status| is_said(status, object)),
+        fingerprint,
+        requested_at: requested(object, REQUESTED_AT),
+        restart_requested_at,
+        secret: spec.secret().map(str::to_owned),
+        edited: object
+            .status
+            .as_ref()
+            .is_some_and(|status| status.observed_generation != object.metadata.generation),
+        max_consecutive_errors: i64::from(spec.failure_policy.max_consecutive_errors),
+        proved_walk,
+    }
+}
+
+/// The walk that proved what the spec asks for, as a status tells it: by the fingerprint of that
+/// walk, which edits of anything else leave as it is; or by its words on this generation, 0 then.
+fn proved_walk(
+    status: &RepositoryBackfillStatus,
+    wanted: Option<&str>,
+    generation: Option<i64>,
+) -> Option<i64> {
+    if wanted.is_some() && status.walk_fingerprint.as_deref() == wanted {
+        return status.walk;
+    }
+    let reached = |condition: &Condition| {
+        condition.type_ == SUCCEEDED
+            && condition.status == "True"
+            && condition.observed_generation == generation
+    };
+    // Succeeded stays while a restart is under way, which has a stage.
+    let is_said = status.stage.is_none() && status.conditions.iter().any(reached);
+    is_said.then_some(0)
+}
+
+/// What is said of an object that needs no row, and stays true until somebody asks again.
+pub fn said_for_good(status: &RepositoryBackfillStatus) -> Option<(Reason, String)> {
+    let ready = status.conditions.iter().find(|condition| condition.type_ == READY)?;
+    let reason = ready.reason.parse().ok()?;
+    matches!(reason, Reason::RepositoryEmpty | Reason::Planned)
+        .then(|| (reason, ready.message.clone()))
+}
+
+/// The status says so, of this generation and after every request.
+fn is_said(status: &RepositoryBackfillStatus, object: &RepositoryBackfill) -> bool {
+    let answered = |key, handled: &Option<String>| {
+        requested(object, key).is_none_or(|asked| handled.as_ref() == Some(&asked))
+    };
+    status.observed_generation == object.metadata.generation
+        && answered(REQUESTED_AT, &status.last_handled_requested_at)
+        && answered(RESTART_REQUESTED_AT, &status.last_handled_restart_requested_at)
+        && said_for_good(status).is_some()
+}
+
+/// A window that ends before it begins: `sinceDays` becomes an instant only now.
+fn contradiction(
+    spec: &RepositoryBackfillSpec,
+    state: Option<&BackfillState>,
+    fingerprint: Option<&str>,
+    now: Timestamp,
+) -> Option<Fault> {
+    let has_begun =
+        fingerprint.is_some() && state.map(|state| state.walk_fingerprint.as_str()) == fingerprint;
+    let WalkBounds { since: Some(since), until: Some(until), .. } = bounds(spec, now) else {
+        return None;
+    };
+    (until <= since && !has_begun).then(|| {
+        let message = format!(
+            "spec.window.until must be later than the beginning of the window, which \
+             spec.window.sinceDays makes {since}"
+        );
+        faults::new(Reason::SpecInvalid, message)
+    })
+}
+
+fn row_deletion_refused() -> Fault {
+    faults::new(
+        Reason::RowDeletionNotAllowed,
+        "spec.deletionPolicy must be Retain, or the operator must run with --allow-row-deletion",
+    )
+}

@@ -1,0 +1,75 @@
+//! The watch on the objects, and a look at each that changes.
+//!
+//! It must not know what a look does.
+
+mod readable;
+mod settled;
+
+use std::sync::Arc;
+
+use backfill_api::RepositoryBackfill;
+use futures::{StreamExt, TryStreamExt};
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::{Config, Controller};
+use kube::runtime::reflector::Store as Objects;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
+use kube::{Api, Client};
+
+use crate::backfill::{self, Context};
+use crate::web::Health;
+use readable::readable;
+use settled::settled;
+
+/// Watches the objects and looks at each, until told to stop; what runs then ends its chunk.
+pub async fn watch(
+    client: Client,
+    namespace: Option<&str>,
+    (objects, writer): (Objects<RepositoryBackfill>, Writer<RepositoryBackfill>),
+    concurrency: u16,
+    health: Arc<Health>,
+    ctx: Arc<Context>,
+) {
+    let api: Api<DeserializeGuard<RepositoryBackfill>> = match namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    // Status writes are our own and bring no look. Finalizers and annotations do not change the
+    // generation, so they stand beside it.
+    let interesting =
+        predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
+    let (metrics, unread) = (ctx.metrics.clone(), ctx.metrics.clone());
+    let events = watcher(api, watcher::Config::default())
+        .inspect_err(move |error| {
+            tracing::warn!(%error, "the watch has failed and is opened again");
+            metrics.count("backfill_watch_errors_total", &[], 1);
+        })
+        .default_backoff();
+    let events = readable(events, move |namespace, name, error| {
+        tracing::error!(namespace, name, error, "an object cannot be read by this version");
+        unread.count("backfill_unreadable_objects_total", &[], 1);
+    });
+    let events = events
+        .modify(backfill::keep)
+        .reflect(writer)
+        // Not `wait_until_ready`: it wakes one waiter only, and the controller is one.
+        .inspect_ok(move |event| {
+            if matches!(event, watcher::Event::InitDone) {
+                health.set_ready();
+                tracing::info!("objects listed");
+            }
+        });
+    let stream = settled(events).predicate_filter(interesting, PredicateConfig::default());
+    let stopping = ctx.stopping.clone();
+    Controller::for_stream(stream, objects)
+        .with_config(Config::default().concurrency(concurrency))
+        .graceful_shutdown_on(async move { stopping.cancelled().await })
+        .run(backfill::reconcile, |_, error, _| match *error {}, ctx)
+        .for_each(|result| async move {
+            // Objects that are gone by the time of their look are ordinary.
+            if let Err(error) = result {
+                tracing::debug!(%error, "no look");
+            }
+        })
+        .await;
+}
