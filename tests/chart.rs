@@ -9,6 +9,7 @@ mod names;
 mod notes;
 mod refusals;
 mod values;
+mod versions;
 
 use std::process::{Command, Output};
 

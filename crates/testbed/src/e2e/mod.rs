@@ -2,6 +2,7 @@
 //! backfill runs. Must not know how the operator works inside.
 
 mod existing;
+mod guarded;
 mod plain;
 mod pods;
 mod reach;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::pods::{self, NAMESPACE, REPOSITORY};
 use super::reach::Reach;
 use super::releases::Release;
-use super::{Steps, plain};
+use super::{Steps, guarded, plain};
 use crate::cluster::pki::Pki;
 use crate::demo::counts_of;
 
@@ -18,7 +18,7 @@ pub const SYSTEM: &str = "backfill-system";
 /// The release.
 pub const RELEASE: &str = "backfill-operator";
 /// Its pods.
-const PODS: &str = "--selector=app.kubernetes.io/name=backfill-operator";
+pub const PODS: &str = "--selector=app.kubernetes.io/name=backfill-operator";
 /// Where the backfill is.
 pub const TEAM: &str = "team";
 /// Of one step; the whole takes about a minute.
@@ -49,17 +49,18 @@ async fn events(
 ) -> anyhow::Result<()> {
     prepare(reach)?;
     steps.done("Postgres and GitHub run as pods");
-    helm(reach, "install", first)?;
+    helm(reach, "install", first, json!({}))?;
     ensure!(pods_ready(reach)? == 1, "helm --wait returned before the operator was ready");
     steps.done("installed: helm install --wait");
 
     begin(reach)?;
     let begun = progress(reach, 0).await?;
     steps.done(&format!("{begun} pull requests went through: upgrading"));
-    helm(reach, "upgrade", second)?;
+    helm(reach, "upgrade", second, guarded::values())?;
     ensure!(running_image(reach)?.ends_with(second.image), "the upgrade left another image");
+    guarded::check(reach)?;
     let upgraded = progress(reach, begun).await?;
-    steps.done(&format!("{upgraded} with the new image: deleting its pod without a warning"));
+    steps.done(&format!("{upgraded} with the new image, metrics over TLS: deleting its pod without a warning"));
 
     reach.kubectl(&[
         "delete",
@@ -85,7 +86,7 @@ async fn events(
     ensure!(rows >= back, "{rows} rows are left of {back} pull requests");
     steps.done(&format!("uninstalled: the object is there, and {rows} rows: installing again"));
 
-    helm(reach, "install", second)?;
+    helm(reach, "install", second, guarded::values())?;
     let again = progress(reach, kept).await?;
     steps.done(&format!("{again} after the second installation: plain manifests in its place"));
 
@@ -111,6 +112,7 @@ fn prepare(reach: &Reach) -> anyhow::Result<()> {
         reach.kubectl(&["label", "namespace", name, label])?;
     }
     reach.apply(&pods::manifests(&pki)?)?;
+    guarded::prepare(reach)?;
     let authority = pki.file("ca.crt");
     reach.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": [
         {
@@ -203,8 +205,13 @@ fn compare(reach: &Reach, steps: &Steps) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Installs or upgrades with this image.
-fn helm(reach: &Reach, action: &str, release: &Release) -> anyhow::Result<()> {
+/// Installs or upgrades with this image and these values of `metrics`.
+fn helm(
+    reach: &Reach,
+    action: &str,
+    release: &Release,
+    metrics: Value,
+) -> anyhow::Result<()> {
     let chart = release.chart.display().to_string();
     let values = reach.file("values.json");
     let (repository, tag) = release.image.rsplit_once(':').context("an image without a tag")?;
@@ -214,6 +221,7 @@ fn helm(reach: &Reach, action: &str, release: &Release) -> anyhow::Result<()> {
         json!({
             "image": { "repository": repository, "tag": tag, "pullPolicy": "Never" },
             "database": { "existingSecret": "database" },
+            "metrics": metrics,
             "operator": { "githubUrl": pods::github_url() },
             "extraEnv": [{ "name": "SSL_CERT_FILE", "value": "/authority/ca.crt" }],
             "extraVolumes": [{ "name": "authority", "configMap": { "name": "authority" } }],
