@@ -7,6 +7,7 @@ mod grants;
 mod metrics;
 mod names;
 mod notes;
+mod placement;
 mod refusals;
 mod values;
 mod versions;

@@ -134,6 +134,21 @@ fn a_certificate_needs_a_name_only_where_a_pod_monitor_is_made() {
 }
 
 #[test]
+fn a_scrape_takes_no_longer_than_its_interval() {
+    let said = |limit: &str, interval: &str| {
+        let name = "metrics.podMonitor";
+        format!("{name}.scrapeTimeout ({limit}) must not be above {name}.interval ({interval})")
+    };
+    refused(&[
+        ("metrics.podMonitor.scrapeTimeout=31s", &said("31s", "30s")),
+        (
+            "metrics.podMonitor.scrapeTimeout=1m,metrics.podMonitor.interval=59s999ms",
+            &said("1m", "59s999ms"),
+        ),
+    ]);
+}
+
+#[test]
 fn a_bad_value_for_how_metrics_are_served_is_refused_with_its_name() {
     let table = [
         ("metrics.tls.existingSecret=a..b", "/metrics/tls/existingSecret"),

@@ -57,6 +57,26 @@ fn a_bad_value_is_refused_with_its_name() {
 }
 
 #[test]
+fn what_the_operator_would_refuse_or_misread_is_refused_before() {
+    let levels = "off, error, warn, info, debug or trace, or target=level";
+    let alone = "a tag goes into image.tag, a digest into image.digest";
+    let table = [
+        // tracing takes such a word for a target, and logs nothing of all others.
+        ("operator.log=warning", levels),
+        ("operator.log=verbose", levels),
+        ("operator.log=kube=warning", levels),
+        (r"operator.log=info\,kube", levels),
+        ("operator.listenHost=256.0.0.1", "/operator/listenHost"),
+        ("operator.listenHost=10.0.0.01", "/operator/listenHost"),
+        ("operator.githubUrl=https://octo.ghe.com:65536", "/operator/githubUrl"),
+        ("operator.githubUrl=http://127.0.0.256", "/operator/githubUrl"),
+        ("image.repository=registry.example.com/operator:1", alone),
+        ("image.repository=registry.example.com/operator@sha256:0", alone),
+    ];
+    refused(&table);
+}
+
+#[test]
 fn what_the_api_server_would_refuse_is_refused_before() {
     let table = [
         ("podSecurityContext.runAsUser=2147483648", "/podSecurityContext/runAsUser"),
@@ -188,8 +208,13 @@ pub fn refused(table: &[(&str, &str)]) {
 fn a_good_value_of_an_odd_form_is_taken() {
     let table = [
         "operator.githubUrl=https://octo.ghe.com:8443/api/",
+        "operator.githubUrl=https://octo.ghe.com:65535",
         "operator.githubUrl=http://127.0.0.1:8080",
         "operator.githubUrl=http://[::1]:8080/",
+        "operator.log=off",
+        "operator.log=backfill_operator=debug",
+        r"operator.log=info\,kube=warn\,backfill_operator::web=trace",
+        "operator.listenHost=255.10.99.0",
         "operator.listenHost=[::]",
         "operator.listenHost=[fd00::1]",
         "image.repository=registry.example.com:5000/a/b-c__d/e.f",
@@ -204,6 +229,9 @@ fn a_good_value_of_an_odd_form_is_taken() {
         r"podLabels.example\.com/team_a\.b=x",
         r"podAnnotations.Example\.COM/Team=x",
         "metrics.prometheusRule.alertLabels._x=y",
+        "metrics.podMonitor.scrapeTimeout=30s",
+        "metrics.podMonitor.scrapeTimeout=60s,metrics.podMonitor.interval=1m",
+        "metrics.podMonitor.scrapeTimeout=1999ms,metrics.podMonitor.interval=02s",
         "resources.limits.cpu=500m",
         "resources.limits.cpu=0.5",
         "resources.limits.memory=null",

@@ -41,7 +41,18 @@ httpGet:
   {{- end }}
 {{- end }}
 
-{{/* The same for a PodMonitor. */}}
+{{/* A duration of Prometheus, such as 1m30s, in milliseconds. */}}
+{{- define "backfill.milliseconds" -}}
+{{- $units := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 -}}
+{{- $sum := 0 -}}
+{{- range regexFindAll "[0-9]+[a-z]+" . -1 -}}
+  {{- $unit := regexFind "[a-z]+" . -}}
+  {{- $sum = addf $sum (mulf (trimSuffix $unit .) (get $units $unit)) -}}
+{{- end -}}
+{{ $sum }}
+{{- end }}
+
+{{/* How a PodMonitor has the operator scraped. */}}
 {{- define "backfill.scrape" -}}
 {{- $tls := default dict .Values.metrics.tls -}}
 {{- with $tls.existingSecret }}

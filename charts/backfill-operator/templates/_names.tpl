@@ -3,11 +3,12 @@
 {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* A release's name may hold dots; a name that is cut ends in neither a dot nor a dash. */}}
+{{/* A release's name may hold dots; a name that is cut ends in neither a dot nor a dash. One that is
+given is never cut: a longer one is refused. */}}
 {{- define "backfill.fullname" -}}
 {{- $name := include "backfill.name" . -}}
 {{- if .Values.fullnameOverride -}}
-{{ .Values.fullnameOverride | trunc 52 | regexFind "^.*[a-z0-9]" }}
+{{ .Values.fullnameOverride }}
 {{- else if contains $name .Release.Name -}}
 {{ .Release.Name | trunc 52 | regexFind "^.*[a-z0-9]" }}
 {{- else -}}
