@@ -82,7 +82,8 @@ async fn every_manifest_that_people_are_shown_is_taken() {
     };
     let mut shown = blocks("yaml");
     shown.retain(|(_, text)| is_ours(text));
-    let examples = ["examples", "examples/github"].map(|dir| root().join(dir).read_dir().unwrap());
+    let folders = ["examples", "examples/credentials", "examples/github"];
+    let examples = folders.map(|dir| root().join(dir).read_dir().unwrap());
     for path in examples.into_iter().flatten().map(|entry| entry.unwrap().path()) {
         if path.is_dir() {
             continue;
@@ -93,6 +94,7 @@ async fn every_manifest_that_people_are_shown_is_taken() {
     let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
     let path = file.path().display().to_string();
     for (source, text) in shown {
+        let text = text.replace("namespace: backfill-system", &format!("namespace: {namespace}"));
         std::fs::write(file.path(), &text).unwrap();
         let args = ["-n", &namespace, "apply", "--dry-run=server", "--validate=strict", "-f"];
         let taken = cluster.kubectl(&[&args[..], &[&path]].concat()).unwrap();

@@ -1,5 +1,5 @@
-//! The manifests of `examples/github/` as people apply them: to an operator whose GitHub has the
-//! repositories they name. Those beside them are what `make demo` applies.
+//! The manifests of `examples/github/` and their credentials as people apply them: to an operator
+//! whose GitHub has the repositories they name. Those in `examples/` are what `make demo` applies.
 
 use std::collections::BTreeSet;
 use std::time::UNIX_EPOCH;
@@ -25,12 +25,25 @@ fn weekly(repository: &str, count: i64) -> World {
 
 /// Applies one example as it stands, but for the token.
 fn apply(trial: &Trial, file: &str) {
-    let text = std::fs::read_to_string(clone::root().unwrap().join("examples/github").join(file));
+    let text = std::fs::read_to_string(clone::root().unwrap().join("examples").join(file));
     let text = text.unwrap().replace("REPLACE_ME", &trial.token);
     let written = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
     std::fs::write(written.path(), text).unwrap();
     let path = written.path().display().to_string();
     trial.cluster.kubectl_text(&["apply", "-n", &trial.namespace, "-f", &path]).unwrap();
+}
+
+#[test]
+fn who_applies_a_folder_of_backfills_overwrites_no_secret() {
+    for folder in ["examples", "examples/github"] {
+        for entry in std::fs::read_dir(clone::root().unwrap().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(!text.contains("kind: Secret"), "{} holds a Secret", path.display());
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -42,14 +55,15 @@ async fn each_example_for_github_ends_as_it_says() {
 
     let worlds = vec![weekly("tlswg/tls13-spec", 30), weekly("sveltejs/svelte", 30)];
     let trial = Trial::start(Setup { worlds, ..Setup::default() }).await;
-    // The example brings a Secret of its own.
+    // The examples have a Secret of their own.
     let secret = ["delete", "secret", "github", "-n", &trial.namespace];
     trial.cluster.kubectl_text(&secret).unwrap();
-    apply(&trial, "first-backfill.yaml");
+    apply(&trial, "credentials/github.yaml");
+    apply(&trial, "github/first-backfill.yaml");
     assert_eq!(reason(&trial.succeeded("tls13-spec").await), "Verified");
     Oracle::of("tlswg/tls13-spec").check(&trial).await;
 
-    apply(&trial, "last-30-days.yaml");
+    apply(&trial, "github/last-30-days.yaml");
     assert_eq!(reason(&trial.succeeded("svelte-recent").await), "WindowVerified");
     // Ages of 0, 1, 2, 3 and 4 weeks.
     let recent = Oracle::of("sveltejs/svelte").only(|number, _| number > 25);

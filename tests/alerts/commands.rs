@@ -7,7 +7,10 @@ use serde_json::json;
 use testbed::Cluster;
 use testbed::assets::Assets;
 
-use super::files;
+use super::{files, root};
+
+/// What Helm prints after an install.
+const NOTES: &str = "charts/backfill-operator/templates/NOTES.txt";
 
 /// What only a whole installation, or the outside, can answer.
 const ELSEWHERE: [&str; 6] =
@@ -81,8 +84,11 @@ async fn what_a_runbook_has_typed_can_be_typed() {
 
 /// A token on a command line can be read by everybody on the machine, and stays in a history.
 #[test]
-fn no_runbook_has_a_token_typed() {
-    for page in files("docs/runbooks", ".md") {
+fn nobody_is_told_to_type_a_token() {
+    let others =
+        ["README.md", "charts/backfill-operator/README.md", NOTES].map(|it| root().join(it));
+    let pages = [files("docs/runbooks", ".md"), files("docs", ".md"), others.to_vec()].concat();
+    for page in pages {
         let text = std::fs::read_to_string(&page).unwrap();
         let spoken = ["--from-literal=token", "-H \"Authorization", "-H 'Authorization", "ghp_"];
         let found = spoken.iter().find(|form| text.contains(**form));

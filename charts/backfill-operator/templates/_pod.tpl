@@ -30,7 +30,7 @@ capabilities:
 {{/* The database of the operator, by another Secret where one is named: (list root secret). */}}
 {{- define "backfill.databaseEnv" -}}
 {{- $values := (index . 0).Values -}}
-{{- $own := required "database.existingSecret must name a Secret that holds the connection URL: kubectl create secret generic database --from-literal=url=postgres://…" $values.database.existingSecret -}}
+{{- $own := required "database.existingSecret must name a Secret that holds the connection URL: kubectl create secret generic database --from-literal=url='postgres://…'" $values.database.existingSecret -}}
 - name: DATABASE_URL
   valueFrom:
     secretKeyRef:
