@@ -13,8 +13,15 @@ use super::{files, root};
 const NOTES: &str = "charts/backfill-operator/templates/NOTES.txt";
 
 /// What only a whole installation, or the outside, can answer.
-const ELSEWHERE: [&str; 6] =
-    ["-n backfill-system", "kubectl run ", "curl ", "helm ", "psql ", "kill "];
+const ELSEWHERE: [&str; 7] = [
+    "-n backfill-system",
+    "get deployments -A ",
+    "kubectl run ",
+    "curl ",
+    "helm ",
+    "psql ",
+    "kill ",
+];
 
 /// Each block of commands, one command a line, without those that are for elsewhere.
 fn blocks(page: &str) -> Vec<String> {

@@ -60,6 +60,16 @@ fn every_alert_has_a_whole_runbook_and_every_runbook_an_alert() {
 }
 
 #[test]
+fn every_runbook_says_whose_names_its_commands_have() {
+    for file in files(RUNBOOKS, ".md").iter().filter(|file| !file.ends_with("README.md")) {
+        let page = std::fs::read_to_string(file).unwrap();
+        let is_named = ["backfill-system", "-n team"].iter().any(|name| page.contains(name));
+        let is_told = page.contains("(README.md#names-in-the-commands)");
+        assert!(is_told || !is_named, "{} does not say whose names it has", file.display());
+    }
+}
+
+#[test]
 fn a_cause_silences_only_its_own_operator_s_alerts() {
     let page = std::fs::read_to_string(root().join(RUNBOOKS).join("README.md")).unwrap();
     let (_, shown) = page.split_once("```yaml\ninhibit_rules:").unwrap();

@@ -9,9 +9,26 @@ use testbed::Cluster;
 use super::{documents, operator, root, spans};
 
 /// Commands of others that are not looked into.
-const OTHERS: [&str; 18] = [
-    "buildah", "cd", "curl", "docker", "export", "flux", "git", "grep", "kill", "kind", "openssl",
-    "podman", "psql", "rm", "source", "tail", "tr", "umask",
+const OTHERS: [&str; 19] = [
+    "buildah",
+    "cd",
+    "curl",
+    "docker",
+    "export",
+    "flux",
+    "git",
+    "grep",
+    "kill",
+    "kind",
+    "openssl",
+    "pg_isready",
+    "podman",
+    "psql",
+    "rm",
+    "source",
+    "tail",
+    "tr",
+    "umask",
 ];
 /// kubectl's own flags that take the next word with them.
 const KUBECTL_TAKES: [&str; 4] = ["-n", "--namespace", "--context", "-l"];
