@@ -1,11 +1,13 @@
 //! A repository is known by its id, not by its name.
 
 use serde_json::json;
+use sqlx::AssertSqlSafe;
+use testbed::clone;
 
 use crate::support::objects::message;
 use crate::support::oracle::Oracle;
 use crate::support::rows::{number, text};
-use crate::support::{Setup, Trial, World, first_page_only, plan};
+use crate::support::{Setup, Trial, World, first_page_only, has, plan};
 
 async fn rename(trial: &Trial, from: &str, to: &str) {
     let change = json!({"kind": "rename", "repository": from, "to": to});
@@ -59,17 +61,65 @@ async fn renamed_under_way_it_is_walked_to_its_end() {
     trial.finish().await;
 }
 
-#[tokio::test]
-async fn another_repository_under_a_freed_name_is_not_mixed_in() {
-    let trial = Trial::start(World::of("acme/api", 6)).await;
+/// The object `api` is complete, and walks again once another repository has its name.
+async fn replaced(trial: &Trial) {
     trial.apply("api", json!({"repository": "acme/api"})).await;
     trial.succeeded("api").await;
-    rename(&trial, "acme/api", "acme/moved").await;
-    reuse_name(&trial).await;
+    rename(trial, "acme/api", "acme/moved").await;
+    reuse_name(trial).await;
     trial.annotate("api", "restart-requested-at", "now").await;
     let replaced = trial.stalled("api", "RepositoryReplaced").await;
     assert!(message(&replaced).contains("acme/api"), "{}", message(&replaced));
     assert_eq!(number(&trial.rows, "SELECT count(*) FROM pull_requests").await, 6);
+}
+
+/// The object `api` goes on with the repository that has its name now.
+async fn goes_on(trial: &Trial) {
+    trial.annotate("api", "requested-at", "now").await;
+    trial
+        .until("api", "it has walked the other repository", |object| {
+            let status = object.status.clone().unwrap_or_default();
+            status.last_handled_restart_requested_at.as_deref() == Some("now")
+                && has(object, "Succeeded")
+                && status.completion_time.is_some()
+        })
+        .await;
+    assert_eq!(Oracle::of("acme/api").check(trial).await, 1);
+    assert_eq!(number(&trial.rows, "SELECT count(*) FROM pull_requests").await, 7);
+}
+
+#[tokio::test]
+async fn another_repository_under_a_freed_name_is_not_mixed_in() {
+    let trial = Trial::start(World::of("acme/api", 6)).await;
+    replaced(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_name_is_free_once_the_renamed_repository_has_an_object_of_its_own() {
+    let trial = Trial::start(forkless(6)).await;
+    replaced(&trial).await;
+    trial.apply("moved", json!({"repository": "acme/moved"})).await;
+    trial.succeeded("moved").await;
+    goes_on(&trial).await;
+    assert_eq!(text(&trial.rows, NAMES).await, "acme/api acme/moved");
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn the_statement_that_people_are_shown_frees_a_name() {
+    let trial = Trial::start(World::of("acme/api", 6)).await;
+    replaced(&trial).await;
+    let page = clone::root().unwrap().join("docs/operations.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, shown) = page.split_once("\n### A name that another repository has\n").unwrap();
+    let (_, statement) = shown.split_once("```sql\nWITH ").unwrap();
+    let (statement, _) = statement.split_once("```").unwrap();
+    let statement = format!("WITH {statement}").replace("octo/widgets", "acme/api");
+    sqlx::query(AssertSqlSafe(statement)).execute(&trial.rows).await.unwrap();
+    goes_on(&trial).await;
+    let names = text(&trial.rows, NAMES).await;
+    assert!(names.starts_with("acme/api acme/api#"), "{names}");
     trial.finish().await;
 }
 
