@@ -1,6 +1,10 @@
 -- Runs after the migrations, every time: what depends on the server, which may change between two
--- runs (an extension appears, a role is granted). Each part is skipped where the server or our
--- privileges do not allow it; nothing here is needed to store history.
+-- runs (an extension appears, a role is granted). Each part is skipped where the server, our
+-- privileges or what others have built on a table do not allow it, and the next run tries again;
+-- nothing here is needed to store history.
+
+-- Who waits for a table makes everybody queue who comes after. Chunks under way bear this long.
+SET LOCAL lock_timeout = '3s';
 
 DO $$
 DECLARE
@@ -13,7 +17,7 @@ BEGIN
             CREATE EXTENSION IF NOT EXISTS vector;
         END IF;
     EXCEPTION WHEN insufficient_privilege OR duplicate_object OR unique_violation
-                OR feature_not_supported OR undefined_file THEN
+                OR feature_not_supported OR undefined_file OR lock_not_available THEN
         RAISE NOTICE 'pgvector is not installed: %', SQLERRM;
     END;
     SELECT n.nspname INTO vector_schema
@@ -23,18 +27,29 @@ BEGIN
         RETURN;
     END IF;
     FOREACH owner_table IN ARRAY ARRAY['pull_requests', 'issues', 'discussions'] LOOP
-        IF (SELECT a.atttypid = 'real[]'::regtype FROM pg_attribute a
-             WHERE a.attrelid = to_regclass(owner_table) AND a.attname = 'embedding') THEN
-            -- Another type for a column rewrites the table under a lock. Nothing fills this one yet,
-            -- and a new column costs nothing; what somebody else has put there is left alone.
-            EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE embedding IS NOT NULL)', owner_table)
-               INTO is_used;
-            IF NOT is_used THEN
-                EXECUTE format(
-                    'ALTER TABLE %I DROP COLUMN embedding, ADD COLUMN embedding %I.vector(384)',
-                    owner_table, vector_schema);
+        BEGIN
+            IF (SELECT a.atttypid = 'real[]'::regtype FROM pg_attribute a
+                 WHERE a.attrelid = to_regclass(owner_table) AND a.attname = 'embedding') THEN
+                -- Another type for a column rewrites the table under a lock. Nothing fills this one
+                -- yet, and a new column costs nothing; what somebody else has put there is left
+                -- alone.
+                EXECUTE format('SELECT EXISTS (SELECT FROM %I WHERE embedding IS NOT NULL)',
+                               owner_table) INTO is_used;
+                IF NOT is_used THEN
+                    EXECUTE format(
+                        'ALTER TABLE %I DROP COLUMN embedding, ADD COLUMN embedding %I.vector(384)',
+                        owner_table, vector_schema);
+                END IF;
             END IF;
-        END IF;
+        EXCEPTION
+            WHEN lock_not_available THEN
+                RAISE NOTICE 'the embeddings of % stay as they are: %', owner_table, SQLERRM;
+                -- Whoever holds one table, such as pg_dump, holds them all: no second wait.
+                PERFORM set_config('lock_timeout', '1ms', true);
+            WHEN dependent_objects_still_exist OR insufficient_privilege OR undefined_object
+                OR undefined_file OR invalid_schema_name OR deadlock_detected THEN
+                RAISE NOTICE 'the embeddings of % stay as they are: %', owner_table, SQLERRM;
+        END;
     END LOOP;
 END $$;
 
@@ -52,8 +67,17 @@ BEGIN
           WHERE conrelid IN (''reviews''::regclass, ''comments''::regclass)
             AND contype = ''f'' AND confrelid = ''repositories''::regclass AND conenforced'
     LOOP
-        EXECUTE format('ALTER TABLE %s ALTER CONSTRAINT %I NOT ENFORCED',
-                       shortcut.of_table, shortcut.conname);
+        BEGIN
+            EXECUTE format('ALTER TABLE %s ALTER CONSTRAINT %I NOT ENFORCED',
+                           shortcut.of_table, shortcut.conname);
+        EXCEPTION
+            WHEN lock_not_available THEN
+                RAISE NOTICE '% stays enforced: %', shortcut.conname, SQLERRM;
+                PERFORM set_config('lock_timeout', '1ms', true);
+            WHEN insufficient_privilege OR undefined_object OR feature_not_supported
+                OR deadlock_detected THEN
+                RAISE NOTICE '% stays enforced: %', shortcut.conname, SQLERRM;
+        END;
     END LOOP;
 END $$;
 
@@ -75,8 +99,17 @@ BEGIN
            AND a.attname IN ('body', 'diff_hunk', 'message')
            AND a.attcompression <> 'l'
     LOOP
-        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET COMPRESSION lz4',
-                       text_column.of_table, text_column.attname);
+        BEGIN
+            EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET COMPRESSION lz4',
+                           text_column.of_table, text_column.attname);
+        EXCEPTION
+            WHEN lock_not_available THEN
+                RAISE NOTICE '% is not compressed by lz4: %', text_column.of_table, SQLERRM;
+                PERFORM set_config('lock_timeout', '1ms', true);
+            WHEN insufficient_privilege OR feature_not_supported OR undefined_column
+                OR deadlock_detected THEN
+                RAISE NOTICE '% is not compressed by lz4: %', text_column.of_table, SQLERRM;
+        END;
     END LOOP;
 END $$;
 
@@ -106,6 +139,6 @@ BEGIN
     LOOP
         EXECUTE format('GRANT SELECT ON %I TO backfill_reader', own_relation);
     END LOOP;
-EXCEPTION WHEN insufficient_privilege THEN
+EXCEPTION WHEN insufficient_privilege OR undefined_object OR lock_not_available THEN
     RAISE NOTICE 'the role backfill_reader was granted nothing: %', SQLERRM;
 END $$;

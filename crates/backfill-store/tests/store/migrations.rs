@@ -1,6 +1,9 @@
 //! Migrations: twice, together, beside what others made, in another schema.
 
+use std::time::{Duration, Instant};
+
 use backfill_store::{Error, Options, Store};
+use sqlx::{Connection, Executor};
 
 use crate::fixtures::{UID, begin, chunk, claimed, pull_request};
 use crate::support::Database;
@@ -121,19 +124,82 @@ async fn another_schema_works_beside_foreign_tables_and_hostile_functions() {
     begin(&second, UID).await;
 }
 
+const OFFERED: &str = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'";
+
 #[tokio::test]
 async fn embeddings_become_vectors_when_the_extension_appears() {
     let database = Database::migrated().await;
     let kind = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute \
         WHERE attrelid = 'issues'::regclass AND attname = 'embedding'";
-    let offered = "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'";
-    let expected = if database.text(offered).await == "1" { "vector(384)" } else { "real[]" };
+    let expected = if database.text(OFFERED).await == "1" { "vector(384)" } else { "real[]" };
     assert_eq!(database.text(kind).await.trim_matches('"'), expected);
     database.run("ALTER TABLE issues DROP COLUMN embedding, ADD COLUMN embedding real[]").await;
     assert_eq!(database.text(kind).await, "real[]");
     database.store("one").migrate().await.unwrap();
     assert_eq!(database.text(kind).await.trim_matches('"'), expected);
 }
+
+#[tokio::test]
+async fn what_others_built_on_embeddings_holds_no_migration_up() {
+    let database = Database::migrated().await;
+    let kinds = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute \
+        WHERE attrelid IN ('issues'::regclass, 'discussions'::regclass) \
+          AND attname = 'embedding' ORDER BY attrelid::regclass::text";
+    let wanted = database.text(kinds).await;
+    database
+        .run(
+            "ALTER TABLE issues DROP COLUMN embedding, ADD COLUMN embedding real[]; \
+             ALTER TABLE discussions DROP COLUMN embedding, ADD COLUMN embedding real[]; \
+             CREATE VIEW theirs AS SELECT id, embedding FROM issues",
+        )
+        .await;
+    let store = database.store("one");
+    store.migrate().await.unwrap();
+    let first = wanted.split(';').next().unwrap();
+    assert_eq!(database.text(kinds).await, format!("{first};real[]"), "the others are adapted");
+    database.run("DROP VIEW theirs").await;
+    store.migrate().await.unwrap();
+    assert_eq!(database.text(kinds).await, wanted, "the next run tries again");
+}
+
+#[tokio::test]
+async fn a_table_that_somebody_holds_is_adapted_by_a_later_run() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let (acquired, claim) = claimed(&store).await;
+    database
+        .run(
+            "ALTER TABLE reviews ALTER CONSTRAINT reviews_repository_id_fkey ENFORCED; \
+             ALTER TABLE comments ALTER CONSTRAINT comments_repository_id_fkey ENFORCED",
+        )
+        .await;
+    let enforced = "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conenforced \
+        AND conrelid IN ('reviews'::regclass, 'comments'::regclass) \
+        AND confrelid = 'repositories'::regclass";
+    assert_eq!(database.text(enforced).await, "2");
+    // As pg_dump does, for as long as it runs.
+    let mut dump = database.connection().await;
+    dump.execute("BEGIN; LOCK TABLE reviews, comments IN ACCESS SHARE MODE").await.unwrap();
+    let page = chunk(vec![pull_request(9)], "c1");
+    let chunk_meanwhile = async {
+        while database.text(WAITING).await != "1" {
+            tokio::task::yield_now().await;
+        }
+        store.commit_chunk(&acquired.lease, &claim, &page).await
+    };
+    let begun = Instant::now();
+    let (migrated, committed) = tokio::join!(store.migrate(), chunk_meanwhile);
+    committed.unwrap();
+    migrated.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(6), "one wait, not one for each table");
+    assert_eq!(database.text(enforced).await, "2");
+    dump.close().await.unwrap();
+    store.migrate().await.unwrap();
+    assert_eq!(database.text(enforced).await, "0");
+}
+
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
+    WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
 #[tokio::test]
 async fn the_reader_may_read_and_not_write() {
@@ -149,9 +215,8 @@ async fn the_reader_may_read_and_not_write() {
     );
 }
 
-#[tokio::test]
-async fn a_role_without_privileges_migrates_its_own_database() {
-    let database = Database::empty().await;
+/// The database as a role sees it that owns it and nothing else.
+async fn as_plain_owner(database: &Database) -> Database {
     let role = format!("plain_{}", database.name());
     database
         .run(&format!(
@@ -161,7 +226,31 @@ async fn a_role_without_privileges_migrates_its_own_database() {
         ))
         .await;
     let url = format!("postgres://{role}:plain@{}/{}", database.server(), database.name());
-    let plain = Database { url };
+    Database { url }
+}
+
+#[tokio::test]
+async fn an_extension_that_may_not_be_used_holds_no_migration_up() {
+    let database = Database::empty().await;
+    if database.text(OFFERED).await != "1" {
+        return;
+    }
+    let plain = as_plain_owner(&database).await;
+    database.run("CREATE SCHEMA hidden; CREATE EXTENSION vector SCHEMA hidden").await;
+    let store = plain.store("one");
+    store.migrate().await.unwrap();
+    let kind = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute \
+        WHERE attrelid = 'issues'::regclass AND attname = 'embedding'";
+    assert_eq!(database.text(kind).await, "real[]");
+    database.run("GRANT USAGE ON SCHEMA hidden TO public").await;
+    store.migrate().await.unwrap();
+    assert_eq!(database.text(kind).await.trim_matches('"'), "hidden.vector(384)");
+}
+
+#[tokio::test]
+async fn a_role_without_privileges_migrates_its_own_database() {
+    let database = Database::empty().await;
+    let plain = as_plain_owner(&database).await;
     let store = plain.store("one");
     store.migrate().await.unwrap();
     begin(&store, UID).await;
