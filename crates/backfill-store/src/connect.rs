@@ -131,7 +131,7 @@ impl Store {
         Tx::begin(&self.leases, &self.limits).await
     }
 
-    /// A transaction with limits of its own, for migrations.
+    /// A transaction with limits of its own, for what takes longer than a chunk.
     pub(crate) async fn begin_with(&self, limits: &Limits) -> Result<Tx, Error> {
         Tx::begin(&self.work, limits).await
     }
