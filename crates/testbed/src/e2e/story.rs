@@ -49,18 +49,20 @@ async fn events(
 ) -> anyhow::Result<()> {
     prepare(reach)?;
     steps.done("Postgres and GitHub run as pods");
-    helm(reach, "install", first, json!({}))?;
+    helm(reach, "install", first, &json!({}))?;
     ensure!(pods_ready(reach)? == 1, "helm --wait returned before the operator was ready");
     steps.done("installed: helm install --wait");
 
     begin(reach)?;
     let begun = progress(reach, 0).await?;
     steps.done(&format!("{begun} pull requests went through: upgrading"));
-    helm(reach, "upgrade", second, guarded::values())?;
+    helm(reach, "upgrade", second, &guarded::values())?;
     ensure!(running_image(reach)?.ends_with(second.image), "the upgrade left another image");
     guarded::check(reach)?;
     let upgraded = progress(reach, begun).await?;
-    steps.done(&format!("{upgraded} with the new image, metrics over TLS: deleting its pod without a warning"));
+    steps.done(&format!(
+        "{upgraded} with the new image and TLS: deleting its pod without a warning"
+    ));
 
     reach.kubectl(&[
         "delete",
@@ -86,7 +88,7 @@ async fn events(
     ensure!(rows >= back, "{rows} rows are left of {back} pull requests");
     steps.done(&format!("uninstalled: the object is there, and {rows} rows: installing again"));
 
-    helm(reach, "install", second, guarded::values())?;
+    helm(reach, "install", second, &guarded::values())?;
     let again = progress(reach, kept).await?;
     steps.done(&format!("{again} after the second installation: plain manifests in its place"));
 
@@ -206,12 +208,7 @@ fn compare(reach: &Reach, steps: &Steps) -> anyhow::Result<()> {
 }
 
 /// Installs or upgrades with this image and these values of `metrics`.
-fn helm(
-    reach: &Reach,
-    action: &str,
-    release: &Release,
-    metrics: Value,
-) -> anyhow::Result<()> {
+fn helm(reach: &Reach, action: &str, release: &Release, metrics: &Value) -> anyhow::Result<()> {
     let chart = release.chart.display().to_string();
     let values = reach.file("values.json");
     let (repository, tag) = release.image.rsplit_once(':').context("an image without a tag")?;
