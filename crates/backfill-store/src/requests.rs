@@ -7,45 +7,33 @@ use uuid::Uuid;
 use crate::connect::Store;
 use crate::error::Error;
 use crate::rows::get;
+use crate::states::in_walk;
 use crate::transaction::{Tx, retrying};
 
 impl Store {
-    /// Forgets errors and waits, and asks for another try of all that is set aside: a completed
-    /// walk that has such goes back to its verification. `asked` is kept, so that the same request
+    /// Forgets errors and waits, and asks for another try of all that is set aside inside the walk's
+    /// bounds: a completed walk that has such goes back to its verification. `asked` is kept, so that the same request
     /// is acted on once. [`Error::Fenced`] when the row has gone to another object.
     pub async fn forgive(&self, state_id: Uuid, uid: &str, asked: &str) -> Result<(), Error> {
         retrying(|| async move {
             let mut tx = self.begin().await?;
             let query = Tx::query(FORGIVE).bind(state_id).bind(uid).bind(asked);
             tx.fetch_optional(query).await?.ok_or(Error::Fenced)?;
-            let query = Tx::query(
-                "-- ask_for_quarantined\n\
-                 UPDATE quarantined_pull_requests q SET attempts = 0 \
-                 FROM progressive_backfill_state s \
-                 WHERE s.id = $1 AND q.repository_id = s.repository_id \
-                   AND q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL",
-            )
-            .bind(state_id);
+            let query = Tx::query(ASK_FOR_QUARANTINED).bind(state_id);
             tx.execute(query).await?;
             tx.commit().await
         })
         .await
     }
 
-    /// Those set aside that somebody asked to try again, by number, at most 1,000.
+    /// Those set aside inside the walk's bounds that somebody asked to try again, by number, at most
+    /// 1,000.
     pub async fn quarantined_to_retry(
         &self,
         repository_id: Uuid,
     ) -> Result<Vec<(PullRequestNumber, NodeId)>, Error> {
         let mut tx = self.begin().await?;
-        let query = Tx::query(
-            "-- quarantined_to_retry\n\
-             SELECT number::bigint AS number, node_id FROM quarantined_pull_requests \
-             WHERE repository_id = $1 AND attempts = 0 AND node_id IS NOT NULL \
-               AND quarantined_at IS NOT NULL AND resolved_at IS NULL \
-             ORDER BY number LIMIT 1000",
-        )
-        .bind(repository_id);
+        let query = Tx::query(QUARANTINED_TO_RETRY).bind(repository_id);
         let rows = tx.fetch_all(query).await?;
         rows.iter()
             .map(|row| Ok((PullRequestNumber(get(row, "number")?), NodeId(get(row, "node_id")?))))
@@ -53,7 +41,8 @@ impl Store {
     }
 }
 
-const FORGIVE: &str = "-- forgive\n\
+const FORGIVE: &str = concat!(
+    "-- forgive\n\
     UPDATE progressive_backfill_state s SET \
         consecutive_errors = 0, failed_attempts = 0, next_attempt_at = NULL, \
         handled_requested_at = $3, metadata = s.metadata - 'pause_reason', updated_at = now(), \
@@ -62,10 +51,31 @@ const FORGIVE: &str = "-- forgive\n\
         written_status = CASE WHEN reopened.so OR s.status <> 'completed' THEN 'active' \
             ELSE 'completed' END, \
         stage = CASE WHEN reopened.so THEN 'Verify' ELSE s.stage END \
-    FROM (SELECT b.id, b.status = 'completed' AND EXISTS ( \
+    FROM (SELECT s.id, s.status = 'completed' AND EXISTS ( \
               SELECT 1 FROM quarantined_pull_requests q \
-               WHERE q.repository_id = b.repository_id AND q.quarantined_at IS NOT NULL \
-                 AND q.resolved_at IS NULL) AS so \
-            FROM progressive_backfill_state b WHERE b.id = $1) AS reopened \
+               WHERE q.repository_id = s.repository_id AND q.quarantined_at IS NOT NULL \
+                 AND q.resolved_at IS NULL AND ",
+    in_walk!(),
+    ") AS so FROM progressive_backfill_state s WHERE s.id = $1) AS reopened \
     WHERE s.id = reopened.id AND s.object_uid = $2 \
-    RETURNING s.id";
+    RETURNING s.id"
+);
+
+const ASK_FOR_QUARANTINED: &str = concat!(
+    "-- ask_for_quarantined\n\
+    UPDATE quarantined_pull_requests q SET attempts = 0 \
+    FROM progressive_backfill_state s \
+    WHERE s.id = $1 AND q.repository_id = s.repository_id \
+      AND q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL AND ",
+    in_walk!()
+);
+
+const QUARANTINED_TO_RETRY: &str = concat!(
+    "-- quarantined_to_retry\n\
+    SELECT q.number::bigint AS number, q.node_id FROM quarantined_pull_requests q \
+    JOIN progressive_backfill_state s ON s.repository_id = q.repository_id \
+    WHERE q.repository_id = $1 AND q.attempts = 0 AND q.node_id IS NOT NULL \
+      AND q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL AND ",
+    in_walk!(),
+    " ORDER BY q.number LIMIT 1000"
+);

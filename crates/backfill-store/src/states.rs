@@ -14,6 +14,18 @@ use crate::error::Error;
 use crate::rows::{get, get_at, get_at_opt, word};
 use crate::transaction::Tx;
 
+/// True of a row `q` of the quarantine that the walk of the state `s` covers: each, or under bounds
+/// those that it has met.
+macro_rules! in_walk {
+    () => {
+        "(COALESCE(s.window_since, s.window_until) IS NULL AND s.max_pull_requests IS NULL \
+           OR EXISTS (SELECT FROM backfill_chunks c \
+             WHERE c.backfill_state_id = s.id AND c.walk = s.walk \
+               AND c.status = 'completed' AND q.number = ANY(c.pr_numbers)))"
+    };
+}
+pub(crate) use in_walk;
+
 /// The one way a state is read. The two counts look at no more than 20 chunks, and at the open
 /// quarantine rows, which of a bounded walk are looked up in its chunks. A status that we did not
 /// write is a reset by hand: it clears the wait and the backoff that went with the status before.
@@ -45,12 +57,9 @@ macro_rules! state_query {
                  (SELECT count(*) FROM quarantined_pull_requests q \
                    WHERE q.repository_id = s.repository_id AND q.quarantined_at IS NOT NULL \
                      AND q.resolved_at IS NULL \
-                     AND (COALESCE(s.window_since, s.window_until) IS NULL \
-                       AND s.max_pull_requests IS NULL \
-                       OR EXISTS (SELECT FROM backfill_chunks c \
-                         WHERE c.backfill_state_id = s.id AND c.walk = s.walk \
-                           AND c.status = 'completed' AND q.number = ANY(c.pr_numbers)))) \
-                   AS quarantined_prs, \
+                     AND ",
+            in_walk!(),
+            ") AS quarantined_prs, \
                  (SELECT count(*) FILTER (WHERE recent.status = 'failed') FROM \
                    (SELECT c.status FROM backfill_chunks c \
                      WHERE c.backfill_state_id = s.id AND c.walk = s.walk \

@@ -224,3 +224,39 @@ async fn a_window_counts_only_what_is_set_aside_inside_it() {
         store.release(&lease).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_request_on_a_window_leaves_alone_what_is_set_aside_outside_it() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let mut page = chunk(vec![pull_request(8)], "c1");
+    let apart = |number| Quarantined { node_id: Some("PR".into()), ..set_aside(number) };
+    page.quarantined = vec![apart(3)];
+    commit(&store, &lease, &page).await;
+
+    let (found, owner) = (repository(42, "acme/api"), owner(UID));
+    let window = WalkBounds { since: Some(at("2024-01-01T06:00:00Z")), ..bounds() };
+    store.begin_walk(&walk(&found, &owner, &window)).await.unwrap();
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    page.quarantined = vec![];
+    page.next_stage = Some(Stage::Verify);
+    commit(&store, &lease, &page).await;
+    let ledger = store.ledger(state.id).await.unwrap();
+    store.complete(&lease, &ledger).await.unwrap();
+    store.forgive(state.id, UID, "t1").await.unwrap();
+    assert_eq!(find(&store).await.status, StateStatus::Completed);
+    let attempts = "SELECT attempts FROM quarantined_pull_requests";
+    assert_eq!(database.text(attempts).await, "3");
+
+    // Nor what was asked for when the walk was a wider one.
+    database.run("UPDATE quarantined_pull_requests SET attempts = 0").await;
+    assert_eq!(store.quarantined_to_retry(state.repository_id).await.unwrap(), []);
+    page.quarantined = vec![apart(7)];
+    commit(&store, &lease, &page).await;
+    store.forgive(state.id, UID, "t2").await.unwrap();
+    assert_eq!(find(&store).await.status, StateStatus::Active);
+    let waiting = store.quarantined_to_retry(state.repository_id).await.unwrap();
+    assert_eq!(waiting, [(PullRequestNumber(7), "PR".into())]);
+}
