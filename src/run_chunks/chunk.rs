@@ -101,7 +101,7 @@ async fn fetch_and_commit(
             return commit(run, lease, claim, state, signals, fetched, size).await;
         }
     };
-    let (mut fetched, size) = fetch(run, state, after.as_ref(), claim.abandoned).await?;
+    let (mut fetched, size) = fetch(run, lease, state, after.as_ref(), claim.abandoned).await?;
     fetched.requests += requests;
     fetched.points += points;
     commit(run, lease, claim, state, signals, fetched, size).await
@@ -145,6 +145,7 @@ fn size_before(run: &Run<'_>, state: &BackfillState) -> SizeState {
 /// `abandoned` claims of the same page were left without an outcome before.
 async fn fetch(
     run: &Run<'_>,
+    lease: &Lease,
     state: &BackfillState,
     after: Option<&Cursor>,
     abandoned: i64,
@@ -180,7 +181,7 @@ async fn fetch(
                 retried = false;
             }
             AfterFailure::Alone => {
-                let fetched = isolate::alone(run, state, after, &error).await?;
+                let fetched = isolate::alone(run, lease, state, after, &error).await?;
                 return Ok((fetched, SizeState { quick_pages: 0, ..size }));
             }
         }

@@ -8,7 +8,7 @@ use backfill_api::Reason;
 use backfill_engine::model::{BackfillState, Cursor, IndexEntry, Part, PullRequest};
 use backfill_engine::seen::Fault;
 use backfill_github::{Depth, Error};
-use backfill_store::Quarantined;
+use backfill_store::{Lease, Quarantined};
 
 use super::chunk::Fetched;
 use super::{Halt, Run};
@@ -27,6 +27,7 @@ const MOST_NEWEST: i64 = 6;
 /// [`Reason::PullRequestUnreadable`] while it has failed fewer than three times.
 pub async fn alone(
     run: &Run<'_>,
+    lease: &Lease,
     state: &BackfillState,
     after: Option<&Cursor>,
     cause: &Error,
@@ -67,13 +68,7 @@ pub async fn alone(
     let message = cause.to_string();
     let attempts = run
         .store
-        .note_attempt(
-            state.repository_id,
-            entry.number,
-            Some(&entry.node_id),
-            cause.reason(),
-            &message,
-        )
+        .note_attempt(lease, entry.number, Some(&entry.node_id), cause.reason(), &message)
         .await?;
     if attempts < ATTEMPTS {
         return Err(Halt::Fault(unreadable(entry, attempts, &message)));

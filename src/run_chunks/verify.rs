@@ -137,7 +137,7 @@ impl<S: Signals> Proof<'_, S> {
                 // Whether it is gone is for the whole list to say.
                 Err(error) if error.is_size_related() => {
                     let (reason, message) = (error.reason(), error.to_string());
-                    store.note_attempt(repository, number, None, reason, &message).await?;
+                    store.note_attempt(self.lease, number, None, reason, &message).await?;
                 }
                 Err(error) => return Err(error.into()),
             }

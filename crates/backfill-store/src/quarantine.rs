@@ -5,8 +5,10 @@ use backfill_api::Reason;
 use backfill_engine::model::{NodeId, PullRequest, PullRequestNumber};
 use uuid::Uuid;
 
+use crate::chunks::lock_state;
 use crate::connect::Store;
 use crate::error::Error;
+use crate::leases::Lease;
 use crate::rows::{column, get};
 use crate::transaction::Tx;
 
@@ -27,21 +29,24 @@ pub struct Quarantined {
 
 impl Store {
     /// Counts one more failed attempt on a pull request and returns how many there are. One that
-    /// was stored in between starts anew.
+    /// was stored in between starts anew. [`Error::Fenced`] when another holds the lease: that one
+    /// may have stored it.
     pub async fn note_attempt(
         &self,
-        repository_id: Uuid,
+        lease: &Lease,
         number: PullRequestNumber,
         node_id: Option<&NodeId>,
         reason: Reason,
         message: &str,
     ) -> Result<i64, Error> {
         let mut tx = self.begin().await?;
+        lock_state(&mut tx, lease).await?;
         let query = Tx::query(
             "-- note_attempt\n\
              INSERT INTO quarantined_pull_requests AS q \
                  (repository_id, number, node_id, reason, message) \
-             VALUES ($1, $2::bigint, $3, $4, $5) \
+             SELECT s.repository_id, $2::bigint, $3, $4, $5 \
+             FROM progressive_backfill_state s WHERE s.id = $1 \
              ON CONFLICT (repository_id, number) DO UPDATE SET \
                  node_id = COALESCE(excluded.node_id, q.node_id), reason = excluded.reason, \
                  message = excluded.message, last_seen_at = now(), \
@@ -52,7 +57,7 @@ impl Store {
                  resolved_at = NULL, gone_at = NULL \
              RETURNING attempts::bigint AS attempts",
         )
-        .bind(repository_id)
+        .bind(lease.state_id)
         .bind(number.get())
         .bind(node_id.map(NodeId::as_str))
         .bind(reason.as_str())

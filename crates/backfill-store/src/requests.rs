@@ -11,14 +11,19 @@ use crate::states::in_walk;
 use crate::transaction::{Tx, retrying};
 
 impl Store {
-    /// Forgets errors and waits, and asks for another try of all that is set aside inside the walk's
-    /// bounds: a completed walk that has such goes back to its verification. `asked` is kept, so that the same request
-    /// is acted on once. [`Error::Fenced`] when the row has gone to another object.
+    /// Forgets errors and waits, and asks for another try of all that is set aside inside the
+    /// walk's bounds: a completed walk that has such goes back to its verification. `asked` is
+    /// kept, so that the same request is acted on once. An instance that is verifying such a walk
+    /// is fenced: it has read already what there is to retry. [`Error::Fenced`] when the row has
+    /// gone to another object.
     pub async fn forgive(&self, state_id: Uuid, uid: &str, asked: &str) -> Result<(), Error> {
         retrying(|| async move {
             let mut tx = self.begin().await?;
-            let query = Tx::query(FORGIVE).bind(state_id).bind(uid).bind(asked);
+            // First, so that the next statement sees what is set aside by whoever held the row.
+            let query = Tx::query(LOCK_OWN).bind(state_id).bind(uid);
             tx.fetch_optional(query).await?.ok_or(Error::Fenced)?;
+            let query = Tx::query(FORGIVE).bind(state_id).bind(uid).bind(asked);
+            tx.execute(query).await?;
             let query = Tx::query(ASK_FOR_QUARANTINED).bind(state_id);
             tx.execute(query).await?;
             tx.commit().await
@@ -26,8 +31,8 @@ impl Store {
         .await
     }
 
-    /// Those set aside inside the walk's bounds that somebody asked to try again, by number, at most
-    /// 1,000.
+    /// Those set aside inside the walk's bounds that somebody asked to try again, by number, at
+    /// most 1,000.
     pub async fn quarantined_to_retry(
         &self,
         repository_id: Uuid,
@@ -41,24 +46,30 @@ impl Store {
     }
 }
 
+const LOCK_OWN: &str = "-- lock_own_state\n\
+    SELECT 1 FROM progressive_backfill_state WHERE id = $1 AND object_uid = $2 FOR UPDATE";
+
+// A walk that is not verified yet reads what there is to retry when it comes to it.
 const FORGIVE: &str = concat!(
     "-- forgive\n\
     UPDATE progressive_backfill_state s SET \
         consecutive_errors = 0, failed_attempts = 0, next_attempt_at = NULL, \
         handled_requested_at = $3, metadata = s.metadata - 'pause_reason', updated_at = now(), \
-        status = CASE WHEN reopened.so OR s.status <> 'completed' THEN 'active' \
+        status = CASE WHEN proof.is_undone OR s.status <> 'completed' THEN 'active' \
             ELSE 'completed' END, \
-        written_status = CASE WHEN reopened.so OR s.status <> 'completed' THEN 'active' \
+        written_status = CASE WHEN proof.is_undone OR s.status <> 'completed' THEN 'active' \
             ELSE 'completed' END, \
-        stage = CASE WHEN reopened.so THEN 'Verify' ELSE s.stage END \
-    FROM (SELECT s.id, s.status = 'completed' AND EXISTS ( \
+        stage = CASE WHEN proof.is_undone THEN 'Verify' ELSE s.stage END, \
+        lease_epoch = s.lease_epoch + CASE WHEN proof.is_undone THEN 1 ELSE 0 END, \
+        lease_holder = CASE WHEN NOT proof.is_undone THEN s.lease_holder END, \
+        lease_expires_at = CASE WHEN NOT proof.is_undone THEN s.lease_expires_at END \
+    FROM (SELECT s.id, (s.status = 'completed' OR s.stage = 'Verify') AND EXISTS ( \
               SELECT 1 FROM quarantined_pull_requests q \
                WHERE q.repository_id = s.repository_id AND q.quarantined_at IS NOT NULL \
                  AND q.resolved_at IS NULL AND ",
     in_walk!(),
-    ") AS so FROM progressive_backfill_state s WHERE s.id = $1) AS reopened \
-    WHERE s.id = reopened.id AND s.object_uid = $2 \
-    RETURNING s.id"
+    ") AS is_undone FROM progressive_backfill_state s WHERE s.id = $1) AS proof \
+    WHERE s.id = proof.id AND s.object_uid = $2"
 );
 
 const ASK_FOR_QUARANTINED: &str = concat!(

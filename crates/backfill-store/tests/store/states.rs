@@ -133,16 +133,15 @@ async fn quarantine_counts_attempts_and_ends_when_the_pull_request_is_stored() {
     let database = Database::migrated().await;
     let store = database.store("one");
     let state = begin(&store, UID).await;
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
     let (number, node) = (PullRequestNumber(9), "PR_9".into());
     for attempt in 1..=3 {
         let reason = Reason::PullRequestUnreadable;
-        let counted =
-            store.note_attempt(state.repository_id, number, Some(&node), reason, "502").await;
+        let counted = store.note_attempt(&lease, number, Some(&node), reason, "502").await;
         assert_eq!(counted.unwrap(), attempt);
     }
     assert_eq!(find(&store).await.quarantined_pull_requests, 0, "an attempt is no quarantine");
 
-    let lease = store.acquire(state.id, UID).await.unwrap().lease;
     let mut page = chunk(vec![pull_request(8)], "c1");
     page.quarantined = vec![Quarantined { node_id: Some(node.clone()), ..set_aside(9) }];
     let apart = commit(&store, &lease, &page).await.state;
@@ -152,7 +151,7 @@ async fn quarantine_counts_attempts_and_ends_when_the_pull_request_is_stored() {
     commit(&store, &lease, &chunk(vec![pull_request(9)], "c2")).await;
     assert_eq!(find(&store).await.quarantined_pull_requests, 0);
     let reason = Reason::PageTooLarge;
-    let anew = store.note_attempt(state.repository_id, number, None, reason, "again").await;
+    let anew = store.note_attempt(&lease, number, None, reason, "again").await;
     assert_eq!(anew.unwrap(), 1, "one that was stored in between starts anew");
     let row = "SELECT node_id, reason, quarantined_at IS NULL, resolved_at IS NULL \
         FROM quarantined_pull_requests";
@@ -259,4 +258,44 @@ async fn a_request_on_a_window_leaves_alone_what_is_set_aside_outside_it() {
     assert_eq!(find(&store).await.status, StateStatus::Active);
     let waiting = store.quarantined_to_retry(state.repository_id).await.unwrap();
     assert_eq!(waiting, [(PullRequestNumber(7), "PR".into())]);
+}
+
+#[tokio::test]
+async fn an_attempt_of_one_that_was_cut_off_counts_for_nothing() {
+    let database = Database::migrated().await;
+    let (old, new) = (database.store("same"), database.store("same"));
+    let state = begin(&old, UID).await;
+    let late = old.acquire(state.id, UID).await.unwrap().lease;
+    let lease = new.acquire(state.id, UID).await.unwrap().lease;
+    commit(&new, &lease, &chunk(vec![pull_request(9)], "c1")).await;
+    let (number, reason) = (PullRequestNumber(9), Reason::PullRequestUnreadable);
+    let noted = old.note_attempt(&late, number, None, reason, "502").await;
+    assert!(matches!(noted, Err(Error::Fenced)), "{noted:?}");
+    assert_eq!(database.text("SELECT number FROM quarantined_pull_requests").await, "");
+}
+
+#[tokio::test]
+async fn a_request_fences_a_proof_that_has_not_heard_of_it() {
+    let database = Database::migrated().await;
+    let (one, two) = (database.store("one"), database.store("two"));
+    let state = begin(&one, UID).await;
+    let lease = one.acquire(state.id, UID).await.unwrap().lease;
+    let mut page = chunk(vec![pull_request(8)], "c1");
+    page.quarantined = vec![Quarantined { node_id: Some("PR_9".into()), ..set_aside(9) }];
+    commit(&one, &lease, &page).await;
+    two.forgive(state.id, UID, "t1").await.unwrap();
+    page.next_stage = Some(Stage::Verify);
+    page.quarantined[0].attempts = 4;
+    commit(&one, &lease, &page).await;
+
+    // One has read what there is to retry, and two is asked to retry.
+    assert_eq!(one.quarantined_to_retry(state.repository_id).await.unwrap(), []);
+    let ledger = one.ledger(state.id).await.unwrap();
+    two.forgive(state.id, UID, "t2").await.unwrap();
+    let late = one.complete(&lease, &ledger).await;
+    assert!(matches!(late, Err(Error::Fenced)), "{late:?}");
+    assert!(matches!(one.renew(&lease).await, Err(Error::Fenced)));
+    let next = two.acquire(state.id, UID).await.unwrap();
+    assert_eq!((next.state.status, next.state.stage), (StateStatus::Active, Stage::Verify));
+    assert_eq!(two.quarantined_to_retry(state.repository_id).await.unwrap().len(), 1);
 }
