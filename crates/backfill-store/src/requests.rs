@@ -11,7 +11,7 @@ use crate::states::in_walk;
 use crate::transaction::{Tx, retrying};
 
 impl Store {
-    /// Forgets errors and waits, and asks for another try of all that is set aside inside the
+    /// Forgets errors, waits and the pause of a burst, and asks for another try of all that is set aside inside the
     /// walk's bounds: a completed walk that has such goes back to its verification. `asked` is
     /// kept, so that the same request is acted on once. An instance that is verifying such a walk
     /// is fenced: it has read already what there is to retry. [`Error::Fenced`] when the row has
@@ -53,7 +53,7 @@ const LOCK_OWN: &str = "-- lock_own_state\n\
 const FORGIVE: &str = concat!(
     "-- forgive\n\
     UPDATE progressive_backfill_state s SET \
-        consecutive_errors = 0, failed_attempts = 0, next_attempt_at = NULL, \
+        consecutive_errors = 0, failed_attempts = 0, next_attempt_at = NULL, period_chunks = 0, \
         handled_requested_at = $3, metadata = s.metadata - 'pause_reason', updated_at = now(), \
         status = CASE WHEN proof.is_undone OR s.status <> 'completed' THEN 'active' \
             ELSE 'completed' END, \

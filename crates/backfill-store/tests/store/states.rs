@@ -174,6 +174,7 @@ async fn a_request_forgives_and_reopens_what_is_set_aside() {
     let proved = find(&store).await;
     assert_eq!(proved.status, StateStatus::Completed, "nothing to retry: still proved");
     assert_eq!(proved.handled_requested_at.as_deref(), Some("t1"));
+    assert_eq!(proved.period_chunks, 0, "a burst begins anew");
 
     database
         .run(&format!(
