@@ -92,7 +92,7 @@ async fn write(
     let repository_id = get(&moved, "repository_id")?;
     let host: &str = get(&moved, "host")?;
     let (written, child_rows_written) = write_rows(tx, repository_id, host, &rows).await?;
-    if get(&moved, "has_unresolved")? {
+    if get(&moved, "has_apart")? {
         quarantine::resolve(tx, repository_id, &rows).await?;
     }
     quarantine::insert(tx, repository_id, &chunk.quarantined).await?;
@@ -178,7 +178,8 @@ const MOVE_STATE: &str = "-- commit_chunk\n\
             FROM pull_requests p WHERE p.repository_id = r.id AND p.number = n)) AS live \
     WHERE s.id = $1 AND s.lease_epoch = $2 AND r.id = s.repository_id \
     RETURNING s.repository_id, r.host, EXISTS (SELECT FROM quarantined_pull_requests q \
-        WHERE q.repository_id = r.id AND q.resolved_at IS NULL) AS has_unresolved";
+        WHERE q.repository_id = r.id AND (q.resolved_at IS NULL OR q.gone_at IS NOT NULL)) \
+        AS has_apart";
 
 /// The chunk's own row; whoever listens is told once it is visible, as a hint: they read the
 /// tables. The order of `pr_numbers` is the page's.

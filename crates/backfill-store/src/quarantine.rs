@@ -102,7 +102,8 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// What is stored is no longer set aside.
+/// What is stored is no longer set aside, and not gone: were its row lost later, a proof would pass
+/// over the hole.
 pub(crate) async fn resolve(
     tx: &mut Tx,
     repository_id: Uuid,
@@ -114,7 +115,8 @@ pub(crate) async fn resolve(
     let query = Tx::query(
         "-- resolve_quarantine\n\
          UPDATE quarantined_pull_requests SET resolved_at = now(), gone_at = NULL \
-         WHERE repository_id = $1 AND number = ANY($2::bigint[]) AND resolved_at IS NULL",
+         WHERE repository_id = $1 AND number = ANY($2::bigint[]) \
+           AND (resolved_at IS NULL OR gone_at IS NOT NULL)",
     )
     .bind(repository_id)
     .bind(column(stored, |row| row.number.get()));

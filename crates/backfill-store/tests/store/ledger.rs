@@ -106,3 +106,17 @@ async fn rows_that_are_lost_are_listed() {
     let resolved = store.ledger(id).await.unwrap();
     assert_eq!((resolved.missing_count, resolved.set_aside), (3, vec![]));
 }
+
+#[tokio::test]
+async fn one_that_was_gone_and_came_back_is_missed_when_its_row_is_lost() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let (id, lease) = walked(&store).await;
+    store.bury(&lease, &[PullRequestNumber(6)]).await.unwrap();
+    assert_eq!(store.ledger(id).await.unwrap().missing, [], "it is gone");
+    commit(&store, &lease, &chunk(vec![pull_request(6)], "c4")).await;
+    let marks = "SELECT resolved_at IS NULL, gone_at IS NULL FROM quarantined_pull_requests";
+    assert_eq!(database.text(marks).await, "f,t");
+    database.run("DELETE FROM comments; DELETE FROM reviews; DELETE FROM pull_requests").await;
+    assert!(store.ledger(id).await.unwrap().missing.contains(&PullRequestNumber(6)));
+}
