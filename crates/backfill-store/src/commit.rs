@@ -154,12 +154,16 @@ async fn move_state(
     tx.fetch_optional(query).await?.ok_or(Error::Fenced)
 }
 
-// Outside the walk only what is new counts as gone through: a re-read was counted by the walk.
+// Outside the walk only what no chunk of it has met counts as gone through: the others were counted
+// then, whether stored or set aside.
 const MOVE_STATE: &str = "-- commit_chunk\n\
     UPDATE progressive_backfill_state s SET \
         processed_prs = s.processed_prs + CASE WHEN $3 \
             THEN (SELECT count(DISTINCT n) FROM unnest($4::bigint[] || $5::bigint[]) AS n) \
-            ELSE cardinality($4::bigint[]) - live.count END, \
+            ELSE (SELECT count(DISTINCT n) FROM unnest($4::bigint[] || $5::bigint[]) AS n \
+                WHERE NOT EXISTS (SELECT FROM backfill_chunks c \
+                    WHERE c.backfill_state_id = s.id AND c.walk = s.walk \
+                      AND c.status = 'completed' AND n = ANY(c.pr_numbers))) END, \
         stored_prs = s.stored_prs + cardinality($4::bigint[]) - live.count, \
         last_processed_cursor = CASE WHEN $3 THEN COALESCE($6, s.last_processed_cursor) \
             ELSE s.last_processed_cursor END, \

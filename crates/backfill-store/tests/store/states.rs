@@ -193,6 +193,7 @@ async fn a_request_forgives_and_reopens_what_is_set_aside() {
 
     let lease = store.acquire(state.id, UID).await.unwrap().lease;
     let back = commit(&store, &lease, &chunk(vec![pull_request(9)], "ignored")).await.state;
+    assert_eq!(back.processed_pull_requests, 2, "no chunk of the walk has met it");
     assert_eq!(back.cursor, Some(Cursor::from("c1")), "only the walk moves the cursor");
     assert_eq!((back.stored_pull_requests, back.quarantined_pull_requests), (2, 0));
     assert_eq!(store.ledger(state.id).await.unwrap().gap, None);
@@ -299,4 +300,9 @@ async fn a_request_fences_a_proof_that_has_not_heard_of_it() {
     let next = two.acquire(state.id, UID).await.unwrap();
     assert_eq!((next.state.status, next.state.stage), (StateStatus::Active, Stage::Verify));
     assert_eq!(two.quarantined_to_retry(state.repository_id).await.unwrap().len(), 1);
+
+    // Taken back, it was gone through already.
+    let before = next.state.processed_pull_requests;
+    let back = commit(&two, &next.lease, &chunk(vec![pull_request(9)], "ignored")).await.state;
+    assert_eq!((back.processed_pull_requests, back.stored_pull_requests), (before, 2));
 }
