@@ -61,7 +61,8 @@ impl Store {
     }
 
     /// Marks a walk as proved. The counters are set to what was counted, so that no drift of a
-    /// counter outlives a proof, and the workspaces of the repository are counted anew.
+    /// counter outlives a proof, the total of a walk with bounds to what lies inside, and the
+    /// workspaces of the repository are counted anew.
     pub async fn complete(&self, lease: &Lease, ledger: &Ledger) -> Result<BackfillState, Error> {
         let mut tx = self.begin().await?;
         let query = Tx::query(
@@ -69,7 +70,10 @@ impl Store {
              UPDATE progressive_backfill_state SET \
                  status = 'completed', written_status = 'completed', completed_at = now(), \
                  verified_as_of = walk_started_at, stored_prs = $3::bigint, \
-                 processed_prs = $4::bigint, consecutive_errors = 0, failed_attempts = 0, \
+                 processed_prs = $4::bigint, \
+                 total_prs = CASE WHEN COALESCE(window_since, window_until) IS NULL \
+                         AND max_pull_requests IS NULL THEN total_prs ELSE $4::bigint END, \
+                 consecutive_errors = 0, failed_attempts = 0, \
                  next_attempt_at = NULL, metadata = metadata - 'pause_reason', \
                  updated_at = now() \
              WHERE id = $1 AND lease_epoch = $2",

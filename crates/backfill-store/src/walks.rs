@@ -125,13 +125,15 @@ async fn upsert_state(
     get(&tx.fetch_one(query).await?, "id")
 }
 
+// total_prs is what the walk may meet at most, until its proof counts what lies inside the bounds.
 // While the words of the window stay, so does its instant, whatever else is edited: see ADR 10.
 const UPSERT_STATE: &str = "-- begin_walk\n\
     INSERT INTO progressive_backfill_state AS s (repository_id, total_prs, walk_fingerprint, \
         window_since, window_until, max_pull_requests, parts, object_uid, object_namespace, \
         object_name, handled_requested_at, handled_restart_requested_at, metadata, stored_prs, \
         chunk_size, chunk_size_asked, lease_epoch) \
-    SELECT $1, $2::bigint, $3, $4, $5, $6::bigint, $7, $8, $9, $10, $11, $12, $13, \
+    SELECT $1, LEAST($2::bigint, $6::bigint), $3, $4, $5, $6::bigint, $7, $8, $9, $10, $11, \
+        $12, $13, \
         (SELECT count(*) FROM pull_requests p \
           WHERE p.repository_id = $1 AND p.deleted_at IS NULL), $14::bigint, $15::bigint, 1 \
     ON CONFLICT (repository_id) DO UPDATE SET \

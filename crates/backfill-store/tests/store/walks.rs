@@ -225,3 +225,29 @@ async fn a_window_starts_where_it_did_until_its_words_change_or_a_restart_is_ask
         assert_eq!(state.bounds.since, since(expected), "day {day}");
     }
 }
+
+#[tokio::test]
+async fn the_total_of_a_walk_with_bounds_is_what_lies_inside() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let (mut found, owner) = (repository(42, "acme/api"), owner(UID));
+    found.pull_request_count = 16_044;
+    let since = Some(at("2024-01-01T00:00:00Z"));
+    for (bounds, at_first, proved) in [
+        (WalkBounds { max_pull_requests: Some(2), ..bounds() }, 2, "2,2,100.00"),
+        (WalkBounds { max_pull_requests: Some(20_000), ..bounds() }, 16_044, "2,2,100.00"),
+        (WalkBounds { since, ..bounds() }, 16_044, "2,2,100.00"),
+        (bounds(), 16_044, "2,16044,0.01"),
+    ] {
+        let state = store.begin_walk(&walk(&found, &owner, &bounds)).await.unwrap();
+        assert_eq!(state.total_pull_requests, at_first, "{bounds:?}");
+        let lease = store.acquire(state.id, UID).await.unwrap().lease;
+        let mut page = chunk(vec![pull_request(9), pull_request(8)], "c1");
+        page.next_stage = Some(Stage::Verify);
+        commit(&store, &lease, &page).await;
+        let ledger = store.ledger(state.id).await.unwrap();
+        store.complete(&lease, &ledger).await.unwrap();
+        let summary = "SELECT processed_prs, total_prs, percent FROM backfill_progress_summary";
+        assert_eq!(database.text(summary).await, proved, "{bounds:?}");
+    }
+}
