@@ -93,7 +93,7 @@ async fn write(
     let host: &str = get(&moved, "host")?;
     let (written, child_rows_written) = write_rows(tx, repository_id, host, &rows).await?;
     if get(&moved, "has_apart")? {
-        quarantine::resolve(tx, repository_id, &rows).await?;
+        quarantine::resolve(tx, repository_id, &rows, &chunk.quarantined).await?;
     }
     quarantine::insert(tx, repository_id, &chunk.quarantined).await?;
     let unchanged = i64::try_from(rows.len()).unwrap_or(i64::MAX) - written;

@@ -68,7 +68,7 @@ impl Store {
     }
 }
 
-/// Sets pull requests aside.
+/// Sets pull requests aside, or leaves them there since when they are.
 pub(crate) async fn insert(
     tx: &mut Tx,
     repository_id: Uuid,
@@ -89,8 +89,9 @@ pub(crate) async fn insert(
          ON CONFLICT (repository_id, number) DO UPDATE SET \
              node_id = COALESCE(excluded.node_id, q.node_id), reason = excluded.reason, \
              message = excluded.message, attempts = excluded.attempts, \
-             last_seen_at = now(), quarantined_at = now(), resolved_at = NULL, \
-             gone_at = NULL",
+             last_seen_at = now(), quarantined_at = CASE WHEN q.resolved_at IS NULL \
+                 THEN COALESCE(q.quarantined_at, now()) ELSE now() END, \
+             resolved_at = NULL, gone_at = NULL",
     )
     .bind(repository_id)
     .bind(column(rows, |row| row.number.get()))
@@ -108,8 +109,12 @@ pub(crate) async fn resolve(
     tx: &mut Tx,
     repository_id: Uuid,
     stored: &[&PullRequest],
+    apart: &[Quarantined],
 ) -> Result<(), Error> {
-    if stored.is_empty() {
+    // What was stored in part stays set aside.
+    let is_whole = |row: &&&PullRequest| apart.iter().all(|it| it.number != row.number);
+    let whole: Vec<i64> = stored.iter().filter(is_whole).map(|row| row.number.get()).collect();
+    if whole.is_empty() {
         return Ok(());
     }
     let query = Tx::query(
@@ -119,7 +124,7 @@ pub(crate) async fn resolve(
            AND (resolved_at IS NULL OR gone_at IS NOT NULL)",
     )
     .bind(repository_id)
-    .bind(column(stored, |row| row.number.get()));
+    .bind(whole);
     tx.execute(query).await?;
     Ok(())
 }

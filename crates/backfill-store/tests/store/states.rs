@@ -306,3 +306,34 @@ async fn a_request_fences_a_proof_that_has_not_heard_of_it() {
     let back = commit(&two, &next.lease, &chunk(vec![pull_request(9)], "ignored")).await.state;
     assert_eq!((back.processed_pull_requests, back.stored_pull_requests), (before, 2));
 }
+
+#[tokio::test]
+async fn one_that_is_read_in_part_again_stays_set_aside_since_when_it_was() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let mut page = chunk(vec![pull_request(9), pull_request(8)], "c1");
+    page.quarantined = vec![set_aside(9)];
+    commit(&store, &lease, &page).await;
+    let mark = "UPDATE quarantined_pull_requests SET quarantined_at = '2020-01-01 00:00Z'";
+    database
+        .run(&format!(
+            "{mark}; CREATE SEQUENCE writes; \
+             CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 PERFORM nextval('writes'); RETURN NEW; END $$; \
+             CREATE TRIGGER count_it BEFORE UPDATE ON quarantined_pull_requests \
+                 FOR EACH ROW EXECUTE FUNCTION count_it()"
+        ))
+        .await;
+    commit(&store, &lease, &page).await;
+    let row = "SELECT quarantined_at < '2021-01-01', resolved_at IS NULL, last_value \
+        FROM quarantined_pull_requests, writes";
+    assert_eq!(database.text(row).await, "t,t,1", "since when it was, and written once");
+    page.quarantined = vec![];
+    commit(&store, &lease, &page).await;
+    assert_eq!(database.text(row).await, "t,f,2", "read whole");
+    page.quarantined = vec![set_aside(9)];
+    commit(&store, &lease, &page).await;
+    assert_eq!(database.text(row).await, "f,t,3", "set aside anew");
+}
