@@ -87,7 +87,7 @@ impl Store {
         }
         let query = Tx::query(
             "-- touch_repository\n\
-             UPDATE repositories r SET last_updated_at = now() \
+             UPDATE repositories r SET last_updated_at = now(), stored_at = now() \
              FROM progressive_backfill_state s \
              WHERE s.id = $1 AND r.id = s.repository_id",
         )

@@ -32,35 +32,49 @@ pub(crate) async fn upsert(
     uid: &str,
 ) -> Result<Uuid, Error> {
     refuse_replaced(tx, repository, host, uid).await?;
-    let query = Tx::query(
-        "-- upsert_repository\n\
-         INSERT INTO repositories AS r (host, github_id, node_id, owner, name, full_name, \
-             default_branch, is_private, is_archived, pull_request_count, \
-             created_by_object, last_updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint, $11, now()) \
-         ON CONFLICT (host, github_id) DO UPDATE SET \
-             node_id = excluded.node_id, owner = excluded.owner, name = excluded.name, \
-             full_name = excluded.full_name, default_branch = excluded.default_branch, \
-             is_private = excluded.is_private, is_archived = excluded.is_archived, \
-             pull_request_count = excluded.pull_request_count, last_updated_at = now(), \
-             stored_at = now(), deleted_at = NULL \
-         RETURNING id",
-    )
-    .bind(host)
-    .bind(repository.github_id)
-    .bind(repository.node_id.as_str())
-    .bind(repository.name.owner())
-    .bind(repository.name.name())
-    .bind(repository.name.as_str())
-    .bind(&repository.default_branch)
-    .bind(repository.is_private)
-    .bind(repository.is_archived)
-    .bind(repository.pull_request_count)
-    .bind(Uuid::parse_str(uid).ok());
-    let id = get(&tx.fetch_one(query).await?, "id")?;
+    let query = Tx::query(UPSERT)
+        .bind(host)
+        .bind(repository.github_id)
+        .bind(repository.node_id.as_str())
+        .bind(repository.name.owner())
+        .bind(repository.name.name())
+        .bind(repository.name.as_str())
+        .bind(&repository.default_branch)
+        .bind(repository.is_private)
+        .bind(repository.is_archived)
+        .bind(repository.pull_request_count)
+        .bind(Uuid::parse_str(uid).ok());
+    let written = tx.fetch_optional(query).await?;
+    let row = match written {
+        Some(row) => row,
+        None => tx.fetch_one(Tx::query(FIND).bind(host).bind(repository.github_id)).await?,
+    };
+    let id = get(&row, "id")?;
     record_name(tx, id, repository).await?;
     Ok(id)
 }
+
+// An equal row is left alone, so that stored_at tells when it changed.
+const UPSERT: &str = "-- upsert_repository\n\
+    INSERT INTO repositories AS r (host, github_id, node_id, owner, name, full_name, \
+        default_branch, is_private, is_archived, pull_request_count, created_by_object, \
+        last_updated_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint, $11, now()) \
+    ON CONFLICT (host, github_id) DO UPDATE SET \
+        node_id = excluded.node_id, owner = excluded.owner, name = excluded.name, \
+        full_name = excluded.full_name, default_branch = excluded.default_branch, \
+        is_private = excluded.is_private, is_archived = excluded.is_archived, \
+        pull_request_count = excluded.pull_request_count, last_updated_at = now(), \
+        stored_at = now(), deleted_at = NULL \
+    WHERE r.deleted_at IS NOT NULL OR \
+        (r.node_id, r.full_name, r.default_branch, r.is_private, r.is_archived, \
+            r.pull_request_count) IS DISTINCT FROM \
+        (excluded.node_id, excluded.full_name, excluded.default_branch, excluded.is_private, \
+            excluded.is_archived, excluded.pull_request_count) \
+    RETURNING id";
+
+const FIND: &str = "-- find_repository\n\
+    SELECT id FROM repositories WHERE host = $1 AND github_id = $2";
 
 /// Locks the rows concerned, in the order of their ids. Refuses a name that another stored
 /// repository has, and for an object that captures one repository, any other: its name was freed

@@ -251,3 +251,24 @@ async fn the_total_of_a_walk_with_bounds_is_what_lies_inside() {
         assert_eq!(database.text(summary).await, proved, "{bounds:?}");
     }
 }
+
+#[tokio::test]
+async fn the_row_of_a_repository_says_when_it_changed() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let age = "UPDATE repositories SET stored_at = '2020-01-01Z', last_updated_at = '2020-01-01Z'";
+    let row = "SELECT stored_at < '2021-01-01', last_updated_at < '2021-01-01' FROM repositories";
+    database.run(age).await;
+    begin(&store, UID).await;
+    assert_eq!(database.text(row).await, "t,t", "equal");
+    let mut grown = repository(42, "acme/api");
+    grown.pull_request_count += 1;
+    begin_on(&store, UID, &grown).await.unwrap();
+    assert_eq!(database.text(row).await, "f,f", "another count");
+    database.run(age).await;
+    let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    let ledger = store.ledger(state.id).await.unwrap();
+    store.complete(&lease, &ledger).await.unwrap();
+    assert_eq!(database.text(row).await, "f,f", "a proof changes last_updated_at");
+}
