@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::leases::Lease;
 use crate::rows::{column, get, get_at_opt};
 use crate::states;
-use crate::transaction::Tx;
+use crate::transaction::{Tx, retrying};
 
 /// Numbers listed at most; the counts beside them are whole.
 const LISTED: i64 = 1000;
@@ -64,37 +64,22 @@ impl Store {
     /// counter outlives a proof, the total of a walk with bounds to what lies inside, and the
     /// workspaces of the repository are counted anew.
     pub async fn complete(&self, lease: &Lease, ledger: &Ledger) -> Result<BackfillState, Error> {
-        let mut tx = self.begin().await?;
-        let query = Tx::query(
-            "-- complete_walk\n\
-             UPDATE progressive_backfill_state SET \
-                 status = 'completed', written_status = 'completed', completed_at = now(), \
-                 verified_as_of = walk_started_at, stored_prs = $3::bigint, \
-                 processed_prs = $4::bigint, \
-                 total_prs = CASE WHEN COALESCE(window_since, window_until) IS NULL \
-                         AND max_pull_requests IS NULL THEN total_prs ELSE $4::bigint END, \
-                 consecutive_errors = 0, failed_attempts = 0, \
-                 next_attempt_at = NULL, metadata = metadata - 'pause_reason', \
-                 updated_at = now() \
-             WHERE id = $1 AND lease_epoch = $2",
-        )
-        .bind(lease.state_id)
-        .bind(lease.epoch.get())
-        .bind(ledger.stored)
-        .bind(ledger.numbers);
-        if tx.execute(query).await? != 1 {
-            return Err(Error::Fenced);
-        }
-        let query = Tx::query(
-            "-- touch_repository\n\
-             UPDATE repositories r SET last_updated_at = now(), stored_at = now() \
-             FROM progressive_backfill_state s \
-             WHERE s.id = $1 AND r.id = s.repository_id",
-        )
-        .bind(lease.state_id);
-        tx.execute(query).await?;
-        let state = states::read(&mut tx, lease.state_id).await?;
-        tx.commit().await?;
+        let state = retrying(|| async move {
+            let mut tx = self.begin().await?;
+            let query = Tx::query(COMPLETE)
+                .bind(lease.state_id)
+                .bind(lease.epoch.get())
+                .bind(ledger.stored)
+                .bind(ledger.numbers);
+            if tx.execute(query).await? != 1 {
+                return Err(Error::Fenced);
+            }
+            tx.execute(Tx::query(TOUCH_REPOSITORY).bind(lease.state_id)).await?;
+            let state = states::read(&mut tx, lease.state_id).await?;
+            tx.commit().await?;
+            Ok(state)
+        })
+        .await?;
         // The proof stands without them; the next pass counts them again.
         if let Err(error) = self.refresh_workspaces(state.repository_id).await {
             tracing::warn!(%error, "totals of workspaces not refreshed");
@@ -124,43 +109,59 @@ impl Store {
 
     /// Marks pull requests that GitHub no longer has, and all that hangs on them; the rows stay.
     pub async fn bury(&self, lease: &Lease, gone: &[PullRequestNumber]) -> Result<(), Error> {
-        let mut tx = self.begin().await?;
-        lock_state(&mut tx, lease).await?;
-        let query = Tx::query(
-            "-- bury_gone\n\
-             WITH buried AS ( \
-                 UPDATE pull_requests p SET deleted_at = now(), stored_at = now() \
-                 FROM progressive_backfill_state s \
-                 WHERE s.id = $1 AND p.repository_id = s.repository_id \
-                   AND p.number = ANY($2::bigint[]) AND p.deleted_at IS NULL \
-                 RETURNING p.id), \
-             reviews_too AS ( \
-                 UPDATE reviews SET deleted_at = now(), stored_at = now() \
-                 WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
-             comments_too AS ( \
-                 UPDATE comments SET deleted_at = now(), stored_at = now() \
-                 WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
-             commits_too AS ( \
-                 UPDATE pull_request_commits SET deleted_at = now(), stored_at = now() \
-                 WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
-             files_too AS ( \
-                 UPDATE pull_request_files SET deleted_at = now(), stored_at = now() \
-                 WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
-             set_aside_no_more AS ( \
-                 UPDATE quarantined_pull_requests q \
-                 SET resolved_at = now(), gone_at = now() \
-                 FROM progressive_backfill_state s \
-                 WHERE s.id = $1 AND q.repository_id = s.repository_id \
-                   AND q.number = ANY($2::bigint[]) AND q.resolved_at IS NULL) \
-             UPDATE progressive_backfill_state \
-             SET stored_prs = stored_prs - (SELECT count(*) FROM buried) WHERE id = $1",
-        )
-        .bind(lease.state_id)
-        .bind(column(gone, |number| number.get()));
-        tx.execute(query).await?;
-        tx.commit().await
+        retrying(|| async move {
+            let mut tx = self.begin().await?;
+            lock_state(&mut tx, lease).await?;
+            let gone = column(gone, |number| number.get());
+            tx.execute(Tx::query(BURY).bind(lease.state_id).bind(gone)).await?;
+            tx.commit().await
+        })
+        .await
     }
 }
+
+const COMPLETE: &str = "-- complete_walk\n\
+    UPDATE progressive_backfill_state SET \
+        status = 'completed', written_status = 'completed', completed_at = now(), \
+        verified_as_of = walk_started_at, stored_prs = $3::bigint, \
+        processed_prs = $4::bigint, \
+        total_prs = CASE WHEN COALESCE(window_since, window_until) IS NULL \
+                AND max_pull_requests IS NULL THEN total_prs ELSE $4::bigint END, \
+        consecutive_errors = 0, failed_attempts = 0, next_attempt_at = NULL, \
+        metadata = metadata - 'pause_reason', updated_at = now() \
+    WHERE id = $1 AND lease_epoch = $2";
+
+const TOUCH_REPOSITORY: &str = "-- touch_repository\n\
+    UPDATE repositories r SET last_updated_at = now(), stored_at = now() \
+    FROM progressive_backfill_state s WHERE s.id = $1 AND r.id = s.repository_id";
+
+const BURY: &str = "-- bury_gone\n\
+    WITH buried AS ( \
+        UPDATE pull_requests p SET deleted_at = now(), stored_at = now() \
+        FROM progressive_backfill_state s \
+        WHERE s.id = $1 AND p.repository_id = s.repository_id \
+          AND p.number = ANY($2::bigint[]) AND p.deleted_at IS NULL \
+        RETURNING p.id), \
+    reviews_too AS ( \
+        UPDATE reviews SET deleted_at = now(), stored_at = now() \
+        WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
+    comments_too AS ( \
+        UPDATE comments SET deleted_at = now(), stored_at = now() \
+        WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
+    commits_too AS ( \
+        UPDATE pull_request_commits SET deleted_at = now(), stored_at = now() \
+        WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
+    files_too AS ( \
+        UPDATE pull_request_files SET deleted_at = now(), stored_at = now() \
+        WHERE pull_request_id IN (SELECT id FROM buried) AND deleted_at IS NULL), \
+    set_aside_no_more AS ( \
+        UPDATE quarantined_pull_requests q \
+        SET resolved_at = now(), gone_at = now() \
+        FROM progressive_backfill_state s \
+        WHERE s.id = $1 AND q.repository_id = s.repository_id \
+          AND q.number = ANY($2::bigint[]) AND q.resolved_at IS NULL) \
+    UPDATE progressive_backfill_state \
+    SET stored_prs = stored_prs - (SELECT count(*) FROM buried) WHERE id = $1";
 
 fn numbers(list: &[i64]) -> Vec<PullRequestNumber> {
     list.iter().copied().map(PullRequestNumber).collect()

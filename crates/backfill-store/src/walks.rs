@@ -56,6 +56,7 @@ impl Store {
         retrying(|| async move {
             let mut tx = self.begin().await?;
             let uid = &begin.owner.uid;
+            lock_first(&mut tx, begin).await?;
             let repository_id =
                 repositories::upsert(&mut tx, begin.repository, begin.host, uid).await?;
             let id = match begun_meanwhile(&mut tx, repository_id, begin).await? {
@@ -68,6 +69,21 @@ impl Store {
         })
         .await
     }
+}
+
+/// Takes the state row before the repository's, as chunks and proofs do: the other way round each
+/// could wait for the other.
+async fn lock_first(tx: &mut Tx, begin: &BeginWalk<'_>) -> Result<(), Error> {
+    let query = Tx::query(
+        "-- lock_state_first\n\
+         SELECT 1 FROM progressive_backfill_state s \
+         JOIN repositories r ON r.id = s.repository_id \
+         WHERE r.host = $1 AND r.github_id = $2 FOR UPDATE OF s",
+    )
+    .bind(begin.host)
+    .bind(begin.repository.github_id);
+    tx.execute(query).await?;
+    Ok(())
 }
 
 /// Locks the row and refuses one that another object has not finished. The row's key if another

@@ -2,6 +2,7 @@
 
 use backfill_engine::model::{NodeId, Stage, StateStatus, WalkBounds};
 use backfill_store::Error;
+use sqlx::Executor;
 
 use crate::fixtures::{
     HOST, UID, at, begin, begin_on, bounds, chunk, commit, owner, pull_request, repository, walk,
@@ -272,3 +273,28 @@ async fn the_row_of_a_repository_says_when_it_changed() {
     store.complete(&lease, &ledger).await.unwrap();
     assert_eq!(database.text(row).await, "f,f", "a proof changes last_updated_at");
 }
+
+#[tokio::test]
+async fn a_walk_that_begins_and_a_chunk_never_wait_for_each_other() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    begin(&store, UID).await;
+    // As a chunk does: the state row, then rows that point at the repository.
+    let mut other = database.connection().await;
+    let first = "BEGIN; SELECT 1 FROM progressive_backfill_state FOR UPDATE";
+    other.execute(first).await.unwrap();
+    let then = async {
+        while database.text(WAITING).await != "1" {
+            tokio::task::yield_now().await;
+        }
+        let next = "SET LOCAL lock_timeout = 1; SELECT 1 FROM repositories FOR KEY SHARE; COMMIT";
+        other.execute(next).await
+    };
+    let found = repository(42, "acme/api");
+    let (begun, taken) = tokio::join!(begin_on(&store, UID, &found), then);
+    taken.unwrap();
+    assert_eq!(begun.unwrap().walk, 2);
+}
+
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
+    WHERE datname = current_database() AND wait_event_type = 'Lock'";
