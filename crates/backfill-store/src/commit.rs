@@ -15,7 +15,7 @@ use crate::leases::{LEASE_SECONDS, Lease};
 use crate::parents::Parents;
 use crate::quarantine::Quarantined;
 use crate::rows::{at, column, get};
-use crate::transaction::{Tx, retrying};
+use crate::transaction::{Tx, retrying_patiently};
 use crate::{comments, commits, contributors, files, pull_requests, quarantine, reviews, states};
 
 /// What a chunk brings.
@@ -69,7 +69,8 @@ impl Store {
         claim: &ChunkClaim,
         chunk: &ChunkCommit,
     ) -> Result<Committed, Error> {
-        retrying(|| async move {
+        // Another repository may be storing the same account: no reason to fetch a chunk again.
+        retrying_patiently(|| async move {
             let mut tx = self.begin_by_key().await?;
             let committed = write(&mut tx, lease, claim, chunk).await?;
             tx.commit().await?;

@@ -176,6 +176,14 @@ impl Error {
         matches!(self, Self::Serialization(_) | Self::Deadlock(_))
     }
 
+    /// True when it waited in vain for a lock (55P03): whoever holds it ends some time.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        let Self::Timeout(source) = self else { return false };
+        let driver = source.downcast_ref::<sqlx::Error>();
+        let answer = driver.and_then(sqlx::Error::as_database_error);
+        answer.and_then(sqlx::error::DatabaseError::code).as_deref() == Some("55P03")
+    }
+
     /// What the driver's error means before COMMIT was sent.
     pub(crate) fn from_driver(error: sqlx::Error) -> Self {
         let code = match &error {

@@ -127,14 +127,34 @@ impl Tx {
 }
 
 /// Runs a transaction again when it lost against another one: three times at most.
-pub(crate) async fn retrying<T, F, Fut>(mut attempt: F) -> Result<T, Error>
+pub(crate) async fn retrying<T, F, Fut>(attempt: F) -> Result<T, Error>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, Error>>,
+{
+    retrying_on(Error::is_conflict, attempt).await
+}
+
+/// The same for what took long to get: it is tried again, too, when it waited in vain for a lock.
+pub(crate) async fn retrying_patiently<T, F, Fut>(attempt: F) -> Result<T, Error>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, Error>>,
+{
+    retrying_on(|error| error.is_conflict() || error.is_lock_timeout(), attempt).await
+}
+
+async fn retrying_on<T, F, Fut>(
+    is_worth_it: impl Fn(&Error) -> bool,
+    mut attempt: F,
+) -> Result<T, Error>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, Error>>,
 {
     for wait_ms in [20, 100] {
         match attempt().await {
-            Err(error) if error.is_conflict() => {
+            Err(error) if is_worth_it(&error) => {
                 tracing::debug!(%error, wait_ms, "transaction lost, again");
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             }

@@ -81,6 +81,38 @@ async fn a_deadlock_costs_no_chunk() {
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity \
     WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
+#[tokio::test]
+async fn a_long_wait_for_an_account_costs_no_chunk() {
+    let database = Database::migrated().await;
+    let patient = database.store("one");
+    let (acquired, claim) = claimed(&patient).await;
+    let lock_timeout = Duration::from_millis(500);
+    let options = Options { lock_timeout, ..database.options("one") };
+    let store = Store::connect(&options).unwrap();
+    // Another repository's chunk brings the same account, and takes longer than we wait.
+    let mut other = database.connection().await;
+    let insert = "BEGIN; INSERT INTO contributors (github_id, username, account_type) \
+        VALUES (1, 'user1', 'User')";
+    other.execute(insert).await.unwrap();
+    let since = "SELECT xact_start FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let second_attempt = async {
+        let mut attempts = std::collections::BTreeSet::new();
+        while attempts.len() < 2 {
+            attempts.extend(Some(database.text(since).await).filter(|at| !at.is_empty()));
+            tokio::task::yield_now().await;
+        }
+        other.execute("COMMIT").await.unwrap();
+    };
+    let page = chunk(vec![pull_request(9)], "c1");
+    let committing = store.commit_chunk(&acquired.lease, &claim, &page);
+    let (committed, ()) = tokio::join!(committing, async {
+        // Where nothing is tried again, there is no second attempt to wait for.
+        let _ = tokio::time::timeout(Duration::from_secs(10), second_attempt).await;
+    });
+    assert_eq!(committed.unwrap().state.cursor, Some(Cursor::from("c1")));
+}
+
 /// Makes the first so many attempts to store a pull request fail with this SQLSTATE.
 async fn failing(database: &Database, sqlstate: &str, attempts: i64) {
     database
