@@ -59,6 +59,14 @@ async fn a_stuck_chunk_counts_as_done_only_if_all_of_it_is_stored() {
     assert_eq!(database.text(rows).await, "7,completed;8,failed");
 }
 
+/// The first query of the document after these words.
+fn documented(words: &str) -> String {
+    let document = include_str!("../../../../docs/database.md");
+    let (_, rest) = document.split_once(words).unwrap();
+    let (_, query) = rest.split_once("```sql\n").unwrap();
+    query.split_once(";\n```").unwrap().0.to_owned()
+}
+
 #[tokio::test]
 async fn old_chunks_are_folded_and_the_ledger_still_proves() {
     let database = Database::migrated().await;
@@ -88,6 +96,11 @@ async fn old_chunks_are_folded_and_the_ledger_still_proves() {
     assert_eq!(store.recover(ASKED).await.unwrap(), Recovered::default());
     let summary = "SELECT chunks, completed_chunks FROM backfill_progress_summary";
     assert_eq!(database.text(summary).await, "4,4");
+    let took = "UPDATE backfill_chunks SET completed_at = started_at + interval '7 ms' \
+        WHERE chunks = 1";
+    database.run(took).await;
+    let cost = database.text(&documented("What a walk cost")).await;
+    assert_eq!(cost, "acme/api,1,4,8,12,4,0,7", "folded or not");
 
     database.run("UPDATE backfill_chunks SET completed_at = now() - interval '1 year'").await;
     assert_eq!(store.recover(ASKED).await.unwrap().folded, 1);
