@@ -11,11 +11,11 @@ use crate::states::in_walk;
 use crate::transaction::{Tx, retrying};
 
 impl Store {
-    /// Forgets errors, waits and the pause of a burst, and asks for another try of all that is set aside inside the
-    /// walk's bounds: a completed walk that has such goes back to its verification. `asked` is
-    /// kept, so that the same request is acted on once. An instance that is verifying such a walk
-    /// is fenced: it has read already what there is to retry. [`Error::Fenced`] when the row has
-    /// gone to another object.
+    /// Forgets errors, waits and the pause of a burst, and asks for another try of all that is set
+    /// aside inside the walk's bounds: a completed walk that has such goes back to its
+    /// verification. `asked` is kept, so that the same request is acted on once. An instance that
+    /// is verifying such a walk is fenced: it has read already what there is to retry.
+    /// [`Error::Fenced`] when the row has gone to another object.
     pub async fn forgive(&self, state_id: Uuid, uid: &str, asked: &str) -> Result<(), Error> {
         retrying(|| async move {
             let mut tx = self.begin().await?;
