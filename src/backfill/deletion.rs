@@ -40,6 +40,10 @@ pub async fn finalize(ctx: &Context, object: &RepositoryBackfill, observed: &Obs
     let state = match &observed.seen.state {
         // Whether another object lives on these rows, the row of the walk tells.
         Err(fault) => return unremoved(ctx, object, observed, fault.reason, &fault.message).await,
+        Ok(_) if ctx.memory.has_unreadable() => {
+            let cause = "an object that this version cannot read may stand on them";
+            return unremoved(ctx, object, observed, Reason::Deleting, cause).await;
+        }
         Ok(state) => state.as_ref().filter(|state| is_ours_or_nobodys(state, &uid)),
     };
     let heir = state.and_then(|state| heir(ctx, &uid, &state.repository_node_id));
@@ -76,7 +80,7 @@ async fn unremoved(
     let now = (ctx.clock)();
     let since = ctx.memory.deletion_failing_since(&object.uid().unwrap_or_default(), now);
     if now.duration_since(since) < GIVE_UP_AFTER {
-        let message = format!("rows are removed once the database lets us: {cause}");
+        let message = format!("rows are removed once that is possible: {cause}");
         let state = observed.seen.own_state().cloned();
         return Shown::new(Reason::Deleting, message).state(state).at(now + LOOK).outcome();
     }

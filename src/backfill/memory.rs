@@ -4,6 +4,7 @@
 //! the database keeps: there is none yet, or it is that of a proved walk.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,9 +41,20 @@ pub struct Memory {
     written: Mutex<HashMap<String, Written>>,
     untaken: Mutex<HashMap<String, Instant>>,
     deletions: Mutex<HashMap<String, Timestamp>>,
+    unreadable: AtomicBool,
 }
 
 impl Memory {
+    /// The watch has brought an object that this version cannot read.
+    pub fn note_unreadable(&self) {
+        self.unreadable.store(true, Ordering::Release);
+    }
+
+    /// Some object was unreadable since the start: what it stands on is not known.
+    pub fn has_unreadable(&self) -> bool {
+        self.unreadable.load(Ordering::Acquire)
+    }
+
     /// The trouble of `uid`, if it belongs to this wish.
     pub fn trouble(&self, uid: &str, wish: &(i64, Option<String>)) -> Option<Trouble> {
         lock(&self.troubles).get(uid).filter(|trouble| trouble.wish == *wish).cloned()

@@ -4,9 +4,7 @@
 
 use backfill_api::annotations::{REQUESTED_AT, RESTART_REQUESTED_AT, request};
 use backfill_api::conditions::{READY, SUCCEEDED};
-use backfill_api::{
-    DeletionPolicy, Reason, RepositoryBackfill, RepositoryBackfillSpec, RepositoryBackfillStatus,
-};
+use backfill_api::{DeletionPolicy, Reason, RepositoryBackfill, RepositoryBackfillStatus};
 use backfill_engine::fingerprint::{bounds, fingerprint};
 use backfill_engine::model::{BackfillState, ObjectRef, WalkBounds};
 use backfill_engine::seen::{Fault, ObjectSeen};
@@ -57,7 +55,7 @@ pub fn object_seen(
         suspended: spec.suspend,
         dry_run: spec.dry_run,
         refusal: refused.then(row_deletion_refused),
-        contradiction: contradiction(spec, state, fingerprint.as_deref(), now),
+        contradiction: contradiction(object, now),
         said: object.status.as_ref().is_some_and(|status| is_said(status, object)),
         fingerprint,
         requested_at: requested(object, REQUESTED_AT),
@@ -111,19 +109,14 @@ fn is_said(status: &RepositoryBackfillStatus, object: &RepositoryBackfill) -> bo
         && said_for_good(status).is_some()
 }
 
-/// A window that ends before it begins: `sinceDays` becomes an instant only now.
-fn contradiction(
-    spec: &RepositoryBackfillSpec,
-    state: Option<&BackfillState>,
-    fingerprint: Option<&str>,
-    now: Timestamp,
-) -> Option<Fault> {
-    let has_begun =
-        fingerprint.is_some() && state.map(|state| state.walk_fingerprint.as_str()) == fingerprint;
-    let WalkBounds { since: Some(since), until: Some(until), .. } = bounds(spec, now) else {
+/// A window that ends before it begins: `sinceDays` becomes an instant only when a walk begins, and
+/// what has begun keeps its own.
+fn contradiction(object: &RepositoryBackfill, now: Timestamp) -> Option<Fault> {
+    let WalkBounds { since: Some(since), until: Some(until), .. } = bounds(&object.spec, now)
+    else {
         return None;
     };
-    (until <= since && !has_begun).then(|| {
+    (until <= since).then(|| {
         let message = format!(
             "spec.window.until must be later than the beginning of the window, which \
              spec.window.sinceDays makes {since}"

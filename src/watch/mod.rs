@@ -38,7 +38,7 @@ pub async fn watch(
     // generation, so they stand beside it.
     let interesting =
         predicates::generation.combine(predicates::annotations).combine(predicates::finalizers);
-    let (metrics, unread) = (ctx.metrics.clone(), ctx.metrics.clone());
+    let (metrics, unread) = (ctx.metrics.clone(), ctx.clone());
     let events = watcher(api, watcher::Config::default())
         .inspect_err(move |error| {
             tracing::warn!(%error, "the watch has failed and is opened again");
@@ -47,7 +47,8 @@ pub async fn watch(
         .default_backoff();
     let events = readable(events, move |namespace, name, error| {
         tracing::error!(namespace, name, error, "an object cannot be read by this version");
-        unread.count("backfill_unreadable_objects_total", &[], 1);
+        unread.metrics.count("backfill_unreadable_objects_total", &[], 1);
+        unread.memory.note_unreadable();
     });
     let events = events
         .modify(backfill::keep)

@@ -5,11 +5,12 @@
 
 use backfill_api::RepositoryBackfill;
 use futures::{Stream, TryStreamExt, future};
-use kube::core::DeserializeGuard;
+use kube::core::error_boundary::InvalidObject;
+use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::watcher::{self, Event};
 
-/// The events of readable objects; of an object that is not, `unread` is told, and it stays what
-/// it was when it was last read.
+/// The events of readable objects; of one that is not, `unread` is told. Until it goes it is
+/// what it was when it was last read, if it ever was.
 pub fn readable(
     events: impl Stream<Item = watcher::Result<Event<DeserializeGuard<RepositoryBackfill>>>>,
     unread: impl Fn(&str, &str, &str),
@@ -17,10 +18,12 @@ pub fn readable(
     events.try_filter_map(move |event| {
         let read = |guard: DeserializeGuard<RepositoryBackfill>| match guard.0 {
             Ok(object) => Some(object),
-            Err(invalid) => {
+            Err(InvalidObject { metadata, .. }) if metadata.deletion_timestamp.is_some() => {
+                going(metadata)
+            }
+            Err(InvalidObject { metadata, error }) => {
                 let name = |part: Option<String>| part.unwrap_or_default();
-                let metadata = invalid.metadata;
-                unread(&name(metadata.namespace), &name(metadata.name), &invalid.error);
+                unread(&name(metadata.namespace), &name(metadata.name), &error);
                 None
             }
         };
@@ -29,18 +32,28 @@ pub fn readable(
             Event::InitDone => Some(Event::InitDone),
             Event::InitApply(object) => read(object).map(Event::InitApply),
             Event::Apply(object) => read(object).map(Event::Apply),
-            Event::Delete(object) => read(object).map(Event::Delete),
+            Event::Delete(object) => {
+                let gone = object.0.map_or_else(|invalid| going(invalid.metadata), Some);
+                gone.map(Event::Delete)
+            }
         })
     })
 }
 
+/// An object that goes needs no spec: with this one its rows stay, and our finalizer comes off.
+fn going(metadata: ObjectMeta) -> Option<RepositoryBackfill> {
+    let spec = serde_json::from_str(r#"{"repository": "unreadable/unreadable"}"#).ok()?;
+    Some(RepositoryBackfill { metadata, spec, status: None })
+}
+
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use std::cell::RefCell;
 
     use futures::{StreamExt, stream};
-    use kube::ResourceExt;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use kube::{Resource, ResourceExt};
     use serde_json::json;
 
     use super::*;
@@ -54,6 +67,12 @@ mod tests {
         serde_json::from_value(object).unwrap()
     }
 
+    fn leaving(name: &str) -> DeserializeGuard<RepositoryBackfill> {
+        let mut leaving = object(name, "Dreams");
+        leaving.meta_mut().deletion_timestamp = Some(Time(jiff::Timestamp::UNIX_EPOCH));
+        leaving
+    }
+
     #[tokio::test]
     async fn an_object_of_a_newer_version_hides_no_other() {
         let events = [
@@ -63,6 +82,8 @@ mod tests {
             Event::InitDone,
             Event::Apply(object("newer", "Dreams")),
             Event::Apply(object("last", "Files")),
+            Event::Apply(leaving("newer")),
+            Event::Delete(object("newer", "Dreams")),
         ];
         let unread = RefCell::new(Vec::new());
         let told = readable(stream::iter(events.map(Ok)), |namespace, name, error| {
@@ -74,11 +95,13 @@ mod tests {
             .iter()
             .filter_map(|event| match event {
                 Event::InitApply(object) | Event::Apply(object) => Some(object.name_any()),
+                Event::Delete(object) => Some(format!("-{}", object.name_any())),
                 _ => None,
             })
             .collect();
-        assert_eq!(names, ["first", "last"]);
-        assert_eq!(told.len(), 4, "and the list's beginning and end");
+        assert_eq!(names, ["first", "last", "newer", "-newer"]);
+        let Event::Apply(leaving) = &told[4] else { panic!("{told:?}") };
+        assert_eq!(leaving.spec.deletion_policy, backfill_api::DeletionPolicy::Retain);
         assert_eq!(unread.into_inner(), ["team/newer", "team/newer"]);
     }
 }

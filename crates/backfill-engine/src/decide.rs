@@ -91,7 +91,7 @@ pub enum Pause {
 type Check = fn(&Seen) -> Option<Step>;
 
 /// The life cycle, first match wins.
-pub const CHECKS: [(&str, Check); 19] = [
+pub const CHECKS: [(&str, Check); 20] = [
     ("an object that goes is let go", deleted),
     ("a finalizer stands only where rows go with the object", finalizer),
     ("a suspended object rests", suspended),
@@ -101,6 +101,7 @@ pub const CHECKS: [(&str, Check); 19] = [
     ("a proved walk stays proved, whatever else is missing", complete),
     ("what succeeded stays so when its row has passed to another object", passed_on),
     ("a plan, and a repository without pull requests, are said once", said),
+    ("a window that ends before it begins is no walk", contradictory),
     ("a repository has one owner at a time", claimed),
     ("without credentials nothing can be asked", credentials),
     ("an open circuit waits for a person", circuit_open),
@@ -143,8 +144,13 @@ fn suspended(seen: &Seen) -> Option<Step> {
 }
 
 fn refused(seen: &Seen) -> Option<Step> {
-    let object = &seen.object;
-    Some(reject(seen, object.refusal.as_ref().or(object.contradiction.as_ref())?))
+    Some(reject(seen, seen.object.refusal.as_ref()?))
+}
+
+fn contradictory(seen: &Seen) -> Option<Step> {
+    // A walk that has begun has its instants already.
+    let fault = seen.object.contradiction.as_ref().filter(|_| seen.own_state().is_none())?;
+    Some(reject(seen, fault))
 }
 
 fn store_down(seen: &Seen) -> Option<Step> {

@@ -81,9 +81,10 @@ pub fn project(facts: Facts<'_>) -> RepositoryBackfillStatus {
         None if facts.store_unread => facts.previous.last_handled_requested_at.clone(),
         None => facts.requested_at,
     };
-    // A walk answers a restart by its row; where there is nothing to walk, the count does.
+    // A walk answers a restart by its row; where nothing is walked, the count does.
     let handled = facts.state.and_then(|state| state.handled_restart_requested_at.clone());
-    let counted = facts.restart_requested_at.filter(|_| facts.counted == Some(0));
+    let is_answer = facts.counted.is_some_and(|counted| counted == 0 || facts.spec.dry_run);
+    let counted = facts.restart_requested_at.filter(|_| is_answer);
     let before = facts.previous.last_handled_restart_requested_at.clone();
     status.last_handled_restart_requested_at = handled.or(counted).or(before);
     status

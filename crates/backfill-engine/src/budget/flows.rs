@@ -49,14 +49,18 @@ impl Flow {
         now <= self.active_until
     }
 
-    /// Seconds and points that the chunk in flight will probably still take.
+    /// Seconds and points that the chunk in flight will probably still take. A place that was given
+    /// far in the future was given before the clock went back, and holds nobody up.
     fn reserved(&self, now: Timestamp) -> (f64, i64) {
-        match &self.granted {
-            Some(granted) if now < later(granted.at, GRANTED_FOR) => (
+        let is_current = |granted: &Granted| {
+            now < later(granted.at, GRANTED_FOR) && granted.at <= later(now, EXPECTED_WITHIN)
+        };
+        match self.granted.as_ref().filter(|granted| is_current(granted)) {
+            Some(granted) => (
                 (granted.seconds - granted.spent_seconds).max(0.0),
                 (granted.points - granted.spent_points).max(0),
             ),
-            _ => (0.0, 0),
+            None => (0.0, 0),
         }
     }
 

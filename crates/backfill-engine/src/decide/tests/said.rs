@@ -22,17 +22,27 @@ fn an_empty_repository_is_said_once_until_there_is_a_row() {
 }
 
 #[test]
-fn a_window_that_ends_before_it_begins_is_refused() {
-    let refused = with(|seen| {
-        seen.object.contradiction = Some(fault(Reason::SpecInvalid, Disposition::UserFix));
+fn a_window_that_ends_before_it_begins_keeps_a_first_walk_from_beginning() {
+    let of = |change: fn(&mut Seen)| {
+        decide(&with(|seen| {
+            seen.object.contradiction = Some(fault(Reason::SpecInvalid, Disposition::UserFix));
+            change(seen);
+        }))
+    };
+    assert_eq!(rejected(&of(|seen| seen.state = Ok(None))), Some(Reason::SpecInvalid));
+    // Days pass, and what had begun, is proved or cannot be read is none the worse for it.
+    assert_eq!(of(|_| ()), Step::RunChunks);
+    assert_eq!(of(|seen| row(seen).status = StateStatus::Completed), Step::Complete);
+    let away = of(|seen| {
+        let down = fault(Reason::StoreUnavailable, Disposition::Transient);
+        (seen.state, seen.object.proved_walk) = (Err(down), Some(1));
     });
-    assert_eq!(rejected(&decide(&refused)), Some(Reason::SpecInvalid));
-    // The finalizer of what was captured before stays on.
-    let owner = with(|seen| {
-        seen.object.contradiction = Some(fault(Reason::SpecInvalid, Disposition::UserFix));
-        (seen.object.deletes_rows, seen.object.has_finalizer) = (true, true);
+    assert!(matches!(away, Step::Wait { pause: Pause::Unchanged, .. }), "{away:?}");
+    let passed_on = of(|seen| {
+        (row(seen).owner, row(seen).walk) = (Some(object("other")), 3);
+        seen.object.proved_walk = Some(1);
     });
-    assert_eq!(rejected(&decide(&owner)), Some(Reason::SpecInvalid));
+    assert_eq!(passed_on, Step::Complete);
 }
 
 #[test]
