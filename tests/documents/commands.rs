@@ -9,7 +9,7 @@ use testbed::Cluster;
 use super::{documents, operator, root, spans};
 
 /// Commands of others that are not looked into.
-const OTHERS: [&str; 19] = [
+const OTHERS: [&str; 20] = [
     "buildah",
     "cd",
     "curl",
@@ -17,6 +17,7 @@ const OTHERS: [&str; 19] = [
     "export",
     "flux",
     "git",
+    "gpg",
     "grep",
     "kill",
     "kind",
