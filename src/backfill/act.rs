@@ -15,7 +15,6 @@ use super::failing::{fail, remember};
 use super::limits::keep_limits;
 use super::observe::Observed;
 use super::outcome::{Outcome, Shown};
-use super::says::said_for_good;
 use super::watched::Watched;
 use super::{Context, deletion, resolve};
 use crate::faults;
@@ -236,8 +235,8 @@ async fn after_run(
 fn complete(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
     ctx.memory.forget_trouble(&observed.seen.object.id.uid);
     let state = observed.seen.own_walk().filter(|_| !observed.seen.object.dry_run).cloned();
-    let said = object.status.as_ref().filter(|_| observed.seen.object.said && state.is_none());
-    let (reason, message) = if let Some(words) = said.and_then(said_for_good) {
+    let said = observed.seen.object.said.clone().filter(|_| state.is_none());
+    let (reason, message) = if let Some(words) = said {
         words
     } else if let Some(state) = &state {
         proved(

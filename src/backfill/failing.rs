@@ -37,8 +37,7 @@ pub async fn fail(
     let attempts = row.map_or(before, |state| state.failed_attempts.max(before));
     let until =
         retry::next_look(fault.disposition, attempts + 1, fault.not_before, (ctx.random)(), now);
-    ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
-    log(object, &fault, until);
+    tell(ctx, object, &fault, until);
     let recorded = match row {
         Some(state) => {
             let failure = failure(&fault, counts, until);
@@ -62,8 +61,9 @@ pub async fn fail(
     shown.outcome()
 }
 
-/// One line of the log for what went wrong.
-fn log(object: &RepositoryBackfill, fault: &Fault, until: Timestamp) {
+/// Counts what went wrong, with a line of the log.
+fn tell(ctx: &Context, object: &RepositoryBackfill, fault: &Fault, until: Timestamp) {
+    ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
     tracing::warn!(
         namespace = object.namespace().unwrap_or_default(),
         name = object.name_any(),
@@ -83,8 +83,7 @@ pub fn remember(
     fault: &Fault,
     until: Timestamp,
 ) {
-    ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
-    log(object, fault, until);
+    tell(ctx, object, fault, until);
     keep_in_memory(ctx, object, observed, fault, until);
 }
 

@@ -42,10 +42,9 @@ pub fn object_seen(
     let restart_requested_at = requested(object, RESTART_REQUESTED_AT);
     let fingerprint = state.map(|state| fingerprint(&state.repository_node_id, spec));
     let proved_walk = object.status.as_ref().and_then(|status| {
-        let restarts = restart_requested_at.is_some()
-            && restart_requested_at != status.last_handled_restart_requested_at;
+        let handled = status.last_handled_restart_requested_at.as_ref();
         let proved = proved_walk(status, fingerprint.as_deref(), object.metadata.generation);
-        proved.filter(|_| !restarts)
+        proved.filter(|_| is_answered(object, RESTART_REQUESTED_AT, handled))
     });
     ObjectSeen {
         id: id_of(object),
@@ -56,7 +55,7 @@ pub fn object_seen(
         dry_run: spec.dry_run,
         refusal: refused.then(row_deletion_refused),
         contradiction: contradiction(object, now),
-        said: object.status.as_ref().is_some_and(|status| is_said(status, object)),
+        said: object.status.as_ref().and_then(|status| said(status, object)),
         fingerprint,
         requested_at: requested(object, REQUESTED_AT),
         restart_requested_at,
@@ -90,23 +89,25 @@ fn proved_walk(
     is_said.then_some(0)
 }
 
-/// What is said of an object that needs no row, and stays true until somebody asks again.
-pub fn said_for_good(status: &RepositoryBackfillStatus) -> Option<(Reason, String)> {
-    let ready = status.conditions.iter().find(|condition| condition.type_ == READY)?;
-    let reason = ready.reason.parse().ok()?;
-    matches!(reason, Reason::RepositoryEmpty | Reason::Planned)
-        .then(|| (reason, ready.message.clone()))
+/// Whether nothing is asked for by this annotation, or what was handled last.
+fn is_answered(object: &RepositoryBackfill, key: &str, handled: Option<&String>) -> bool {
+    requested(object, key).is_none_or(|asked| handled == Some(&asked))
 }
 
-/// The status says so, of this generation and after every request.
-fn is_said(status: &RepositoryBackfillStatus, object: &RepositoryBackfill) -> bool {
-    let answered = |key, handled: &Option<String>| {
-        requested(object, key).is_none_or(|asked| handled.as_ref() == Some(&asked))
-    };
-    status.observed_generation == object.metadata.generation
-        && answered(REQUESTED_AT, &status.last_handled_requested_at)
-        && answered(RESTART_REQUESTED_AT, &status.last_handled_restart_requested_at)
-        && said_for_good(status).is_some()
+/// What is said of an object that needs no row, of this generation and after every request: it
+/// stays true until somebody asks again.
+fn said(
+    status: &RepositoryBackfillStatus,
+    object: &RepositoryBackfill,
+) -> Option<(Reason, String)> {
+    let restart_handled = status.last_handled_restart_requested_at.as_ref();
+    let is_current = status.observed_generation == object.metadata.generation
+        && is_answered(object, REQUESTED_AT, status.last_handled_requested_at.as_ref())
+        && is_answered(object, RESTART_REQUESTED_AT, restart_handled);
+    let ready = status.conditions.iter().find(|condition| condition.type_ == READY)?;
+    let reason = ready.reason.parse().ok()?;
+    (is_current && matches!(reason, Reason::RepositoryEmpty | Reason::Planned))
+        .then(|| (reason, ready.message.clone()))
 }
 
 /// A window that ends before it begins: `sinceDays` becomes an instant only when a walk begins, and

@@ -39,23 +39,23 @@ pub async fn write(
     status: RepositoryBackfillStatus,
 ) -> Result<(), NotTaken> {
     let uid = object.uid().unwrap_or_default();
-    let last = ctx.memory.written(&uid);
-    let is_lost = last.as_ref().is_some_and(|written| is_lost(ctx, object, written));
-    let last = last.map(|written| written.status).or_else(|| object.status.clone());
-    if last.as_ref() == Some(&status) && !is_lost {
+    let written = ctx.memory.written(&uid);
+    let last = written.as_ref().map(|written| &written.status).or(object.status.as_ref());
+    let is_lost = |written| is_lost(ctx, object, written);
+    if last == Some(&status) && !written.as_ref().is_some_and(is_lost) {
         return Ok(());
     }
     debug_assert_eq!(
         backfill_api::conditions::violations(&status, object.metadata.generation.unwrap_or(0)),
         Vec::<String>::new()
     );
-    let transition = last.as_ref().is_none_or(|last| is_transition(last, &status));
+    let transition = last.is_none_or(|last| is_transition(last, &status));
     let result = tokio::time::timeout(WRITE_TIMEOUT, patch(ctx, object, &status)).await;
     match result {
         Ok(Ok(())) => {
             ctx.metrics.count("backfill_status_writes_total", &["written"], 1);
             if transition {
-                announce(ctx, object, last.as_ref(), &status).await;
+                announce(ctx, object, last, &status).await;
             }
             ctx.memory.note_written(&uid, status);
             Ok(())

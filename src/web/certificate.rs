@@ -2,7 +2,7 @@
 //!
 //! Certificates live for weeks, this process for months. Must not know what is served.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -77,7 +77,7 @@ impl Certificate {
     }
 }
 
-async fn read(dir: &std::path::Path) -> anyhow::Result<Pair> {
+async fn read(dir: &Path) -> anyhow::Result<Pair> {
     let file = async |name| {
         let path = dir.join(name);
         tokio::fs::read(&path).await.with_context(|| format!("{} cannot be read", path.display()))
@@ -85,6 +85,6 @@ async fn read(dir: &std::path::Path) -> anyhow::Result<Pair> {
     Ok(Pair { certificate: file(CERTIFICATE).await?, key: file(KEY).await? })
 }
 
-fn unfit(dir: &std::path::Path) -> String {
+fn unfit(dir: &Path) -> String {
     format!("{CERTIFICATE} and {KEY} in {} are no certificate and its key", dir.display())
 }

@@ -186,7 +186,7 @@ fn passed_on(seen: &Seen) -> Option<Step> {
 
 fn said(seen: &Seen) -> Option<Step> {
     let has_row = !matches!(seen.state, Ok(None));
-    (seen.object.said && (seen.object.dry_run || !has_row)).then_some(Step::Complete)
+    (seen.object.said.is_some() && (seen.object.dry_run || !has_row)).then_some(Step::Complete)
 }
 
 fn claimed(seen: &Seen) -> Option<Step> {

@@ -57,9 +57,9 @@ pub struct ObjectSeen {
     /// The walk that proved what it asks for, says its status, and no restart was asked for since;
     /// 0 if that was of another repository than the row is, or of none.
     pub proved_walk: Option<i64>,
-    /// Its status gives the price, or says that the repository is empty, which no row keeps; and
-    /// nothing was edited or asked for since.
-    pub said: bool,
+    /// The words in which its status gives the price, or says that the repository is empty, which
+    /// no row keeps; none once it was edited or asked for something since.
+    pub said: Option<(Reason, String)>,
 }
 
 /// One reconcile's view of the world.

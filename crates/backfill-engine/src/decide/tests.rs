@@ -83,7 +83,7 @@ fn walking() -> Seen {
             dry_run: false,
             refusal: None,
             contradiction: None,
-            said: false,
+            said: None,
             fingerprint: Some("f".into()),
             requested_at: None,
             restart_requested_at: None,

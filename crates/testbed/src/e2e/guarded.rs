@@ -5,7 +5,7 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 
 use super::reach::Reach;
-use super::story::{PODS, SYSTEM};
+use super::story::{SYSTEM, running};
 use crate::cluster::pki::Pki;
 
 const CERTIFICATE: &str = "metrics-certificate";
@@ -37,10 +37,7 @@ pub fn values() -> Value {
 /// Errors unless the running pod answers over TLS alone, and tells its metrics to nobody who has
 /// no token. That it became ready shows that the kubelet was answered.
 pub fn check(reach: &Reach) -> anyhow::Result<()> {
-    let path = "jsonpath={.items[0].metadata.name}";
-    let running = "--field-selector=status.phase=Running";
-    let pod =
-        reach.kubectl(&["get", "pods", "--namespace", SYSTEM, PODS, "--output", path, running])?;
+    let pod = running(reach, "{.items[0].metadata.name}")?;
     let ask = |scheme: &str, what: &str| {
         let proxy = format!("/api/v1/namespaces/{SYSTEM}/pods/{scheme}{pod}:8080/proxy/{what}");
         reach.kubectl(&["get", "--raw", &proxy])

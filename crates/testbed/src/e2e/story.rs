@@ -18,7 +18,7 @@ pub const SYSTEM: &str = "backfill-system";
 /// The release.
 pub const RELEASE: &str = "backfill-operator";
 /// Its pods.
-pub const PODS: &str = "--selector=app.kubernetes.io/name=backfill-operator";
+const PODS: &str = "--selector=app.kubernetes.io/name=backfill-operator";
 /// Where the backfill is.
 pub const TEAM: &str = "team";
 /// Of one step; the whole takes about a minute.
@@ -177,9 +177,14 @@ fn pods_ready(reach: &Reach) -> anyhow::Result<i64> {
 }
 
 fn running_image(reach: &Reach) -> anyhow::Result<String> {
-    let path = "jsonpath={.items[*].spec.containers[0].image}";
+    running(reach, "{.items[*].spec.containers[0].image}")
+}
+
+/// What this path holds of the operator's pods that run.
+pub fn running(reach: &Reach, path: &str) -> anyhow::Result<String> {
+    let path = format!("jsonpath={path}");
     let running = "--field-selector=status.phase=Running";
-    reach.kubectl(&["get", "pods", "--namespace", SYSTEM, PODS, "--output", path, running])
+    reach.kubectl(&["get", "pods", "--namespace", SYSTEM, PODS, "--output", &path, running])
 }
 
 /// Rows of these tables.

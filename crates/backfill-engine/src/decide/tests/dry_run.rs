@@ -4,9 +4,10 @@ use super::*;
 
 #[test]
 fn a_price_is_asked_once_and_an_open_circuit_does_not_hide_it() {
-    let dry = |said| {
+    let dry = |is_said: bool| {
         decide(&with(|seen| {
-            (seen.object.dry_run, seen.object.said) = (true, said);
+            seen.object.dry_run = true;
+            seen.object.said = is_said.then(|| said::words(Reason::Planned));
             row(seen).consecutive_errors = 5;
             seen.credentials = Err(fault(Reason::CredentialsNotFound, Disposition::UserFix));
         }))

@@ -2,11 +2,15 @@
 
 use super::*;
 
+pub(super) fn words(reason: Reason) -> (Reason, String) {
+    (reason, "said".to_owned())
+}
+
 #[test]
 fn an_empty_repository_is_said_once_until_there_is_a_row() {
     let empty = |change: fn(&mut Seen)| {
         decide(&with(|seen| {
-            (seen.state, seen.object.said) = (Ok(None), true);
+            (seen.state, seen.object.said) = (Ok(None), Some(words(Reason::RepositoryEmpty)));
             change(seen);
         }))
     };
@@ -17,7 +21,7 @@ fn an_empty_repository_is_said_once_until_there_is_a_row() {
         ),
         Step::Complete
     );
-    assert_eq!(empty(|seen| seen.object.said = false), Step::Resolve);
+    assert_eq!(empty(|seen| seen.object.said = None), Step::Resolve);
     assert_eq!(empty(|seen| seen.state = Ok(Some(state()))), Step::RunChunks);
 }
 
