@@ -79,6 +79,38 @@ fn a_namespaced_install_has_a_role_and_no_cluster_role() {
     assert_eq!(role["metadata"]["namespace"], "team");
 }
 
+/// Hooks run before the release's own policy is made or replaced.
+#[test]
+fn the_migration_is_let_out_before_it_runs() {
+    let policy = "networkPolicy.enabled=true,networkPolicy.databasePort=6432";
+    let objects = rendered(&["--set", DATABASE, "--set", policy]).unwrap();
+    let job = objects.iter().find(|one| one["kind"] == "Job").unwrap();
+    let labels = &job["spec"]["template"]["metadata"]["labels"];
+    let policies = objects.iter().filter(|one| one["kind"] == "NetworkPolicy");
+    let mut hooks =
+        policies.filter(|one| !one["metadata"]["annotations"]["helm.sh/hook"].is_null());
+    let before = hooks.next().unwrap();
+    assert_eq!(hooks.next(), None);
+    let hook = |object: &Value, key: &str| object["metadata"]["annotations"][key].clone();
+    assert_eq!(hook(before, "helm.sh/hook"), hook(job, "helm.sh/hook"));
+    assert_eq!(
+        (hook(before, "helm.sh/hook-weight"), hook(job, "helm.sh/hook-weight")),
+        (json!("-5"), Value::Null)
+    );
+    for (label, value) in before["spec"]["podSelector"]["matchLabels"].as_object().unwrap() {
+        assert_eq!(&labels[label], value, "{label}");
+    }
+    let rules = before["spec"]["egress"].as_array().unwrap();
+    let ports: Vec<_> = rules.iter().flat_map(|rule| rule["ports"].as_array().unwrap()).collect();
+    let ports: Vec<_> = ports.iter().map(|port| port["port"].as_u64().unwrap()).collect();
+    assert_eq!(ports, [53, 53, 6432]);
+    let off = ["--set", DATABASE, "--set", policy, "--set", "migrations.mode=AtStart"];
+    assert_eq!(
+        kinds(&rendered(&off).unwrap()).iter().filter(|one| **one == "NetworkPolicy").count(),
+        1
+    );
+}
+
 #[test]
 fn monitoring_is_made_only_where_the_cluster_knows_it() {
     let on = ["--set", DATABASE, "--set", "metrics.podMonitor.enabled=true"];

@@ -24,7 +24,7 @@ fn dashboards() -> Vec<(String, Value)> {
 
 /// What Grafana puts in place of its variables.
 fn filled(query: &str) -> String {
-    query.replace("$__rate_interval", "5m").replace("$namespace", ".*")
+    query.replace("$__rate_interval", "5m").replace("$namespace", ".*").replace("$job", ".*")
 }
 
 /// Fails unless promtool can read each of these queries.
@@ -78,6 +78,7 @@ fn every_panel_asks_for_what_the_operator_exports() {
             let (metric, label) = inner.trim_end_matches(')').split_once(", ").unwrap();
             let known = exported();
             let has = known.get(metric).is_some_and(|labels| labels.contains(&label.to_owned()));
+            let has = has || known.contains_key(metric) && OF_TARGETS.contains(&label);
             assert!(has, "{file}: {metric} has no label {label}");
         }
     }

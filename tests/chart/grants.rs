@@ -65,6 +65,20 @@ fn a_role_and_a_cluster_role_grant_the_same() {
     assert_eq!(granted(&wide, "ClusterRole"), granted(&narrow.unwrap(), "Role"));
 }
 
+/// What is off needs no permission: by default no object's metadata is ever written.
+#[test]
+fn without_row_deletion_no_object_may_be_changed() {
+    let verbs = |more: &[&str]| {
+        let objects = rendered(&[&["--set", DATABASE], more].concat()).unwrap();
+        let own = granted(&objects, "ClusterRole").into_iter();
+        let own = own.filter(|(_, resource, _)| resource == "repositorybackfills");
+        own.map(|(_, _, verb)| verb).collect::<Vec<_>>()
+    };
+    assert_eq!(verbs(&[]), ["get", "list", "watch"]);
+    let on = verbs(&["--set", "operator.allowRowDeletion=true"]);
+    assert_eq!(on, ["get", "list", "patch", "watch"]);
+}
+
 /// One operator of an install for one namespace does everything it can do.
 #[tokio::test]
 async fn what_is_granted_is_used_and_nothing_else() {
@@ -76,6 +90,7 @@ async fn what_is_granted_is_used_and_nothing_else() {
     let namespace = ground.namespace.clone();
     let watched = format!("watchNamespace={namespace},rbac.aggregateRoles=false");
     let chosen = ["--set", DATABASE, "--set", &watched, "--set", "crds.enabled=false"];
+    let chosen = [&chosen[..], &["--set", "operator.allowRowDeletion=true"]].concat();
     let kubeconfig = cluster.kubeconfig_path().display().to_string();
     let place = ["--kubeconfig", &kubeconfig, "--namespace", &namespace, "--no-hooks"];
     let output = helm(&[&["install", "rel", chart::CHART][..], &place, &chosen].concat());

@@ -111,6 +111,20 @@ fn what_the_api_server_would_refuse_is_refused_before() {
             "/networkPolicy/metricsFrom/0/podSelector",
         ),
         ("networkPolicy.databaseTo[0].ipBlock.cidr=10.0.0.5", "/databaseTo/0/ipBlock/cidr"),
+        ("networkPolicy.databaseTo[0].ipBlock.cidr=256.0.0.0/8", "/databaseTo/0/ipBlock/cidr"),
+        ("metrics.podMonitor.interval=30s1m", "/metrics/podMonitor/interval"),
+        ("metrics.podMonitor.scrapeTimeout=1s1s", "/metrics/podMonitor/scrapeTimeout"),
+        (
+            "metrics.podMonitor.enabled=true,metrics.prometheusRule.enabled=true,\
+             metrics.podMonitor.interval=2m1s",
+            "metrics.podMonitor.interval (2m1s) must not be above 2m",
+        ),
+        (
+            "topologySpreadConstraints[0].maxSkew=1,topologySpreadConstraints[0].topologyKey=zone,\
+             topologySpreadConstraints[0].whenUnsatisfiable=ScheduleAnyway,\
+             topologySpreadConstraints[0].minDomains=2",
+            "/topologySpreadConstraints/0/whenUnsatisfiable",
+        ),
         ("networkPolicy.databaseTo[0].ipBlock.cidr=10.0.0.0/33", "/databaseTo/0/ipBlock/cidr"),
         ("networkPolicy.extraEgress[0].ports[0].port=70000", "/extraEgress/0/ports/0/port"),
         ("networkPolicy.extraEgress[0].ports[0].endPort=443", "missing property 'port'"),
@@ -236,6 +250,14 @@ fn a_good_value_of_an_odd_form_is_taken() {
         "resources.limits.cpu=0.5",
         "resources.limits.memory=null",
         "networkPolicy.databaseTo[0].ipBlock.cidr=fd00::/8",
+        "networkPolicy.databaseTo[0].ipBlock.cidr=192.168.255.0/24",
+        "metrics.podMonitor.interval=1h,metrics.podMonitor.enabled=true,\
+         metrics.prometheusRule.enabled=false",
+        "metrics.podMonitor.interval=2m,metrics.podMonitor.enabled=true,\
+         metrics.prometheusRule.enabled=true",
+        "topologySpreadConstraints[0].maxSkew=1,topologySpreadConstraints[0].topologyKey=zone,\
+         topologySpreadConstraints[0].whenUnsatisfiable=DoNotSchedule,\
+         topologySpreadConstraints[0].minDomains=2",
         "networkPolicy.extraEgress[0].ports[0].port=https",
         "networkPolicy.extraEgress[0].ports[0].port=30000,\
          networkPolicy.extraEgress[0].ports[0].endPort=32767",

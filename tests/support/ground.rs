@@ -1,14 +1,16 @@
 //! What stands around an operator before it starts, for tests that let it start late, behind
 //! proxies, or on a cluster that they disturb. Must not know what the operator makes of it.
 
+use std::io::Write as _;
 use std::path::Path;
+use std::process::Command;
 
 use kube::{Api, Client};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tempfile::TempDir;
 use testbed::proxy::{ApiProxy, GitHubProxy, PostgresProxy};
-use testbed::{Cluster, Operator, OperatorOptions, StandIn};
+use testbed::{Cluster, Operator, OperatorOptions, StandIn, assets, chart, clone};
 
 use super::{Recorder, Setup, Trial, databases};
 
@@ -34,10 +36,28 @@ pub struct Proxies {
     pub api: ApiProxy,
 }
 
+/// What the chart grants once `operator.allowRowDeletion` is on.
+fn grant_row_deletion(cluster: &Cluster) {
+    let mut helm = Command::new(assets::helm().unwrap());
+    helm.args(["template", "backfill-operator", chart::CHART, "--namespace=backfill-system"]);
+    helm.args(["--set=database.existingSecret=database", "--set=operator.allowRowDeletion=true"]);
+    helm.args(["--show-only", "templates/rbac.yaml"]);
+    let rendered = helm.current_dir(clone::root().unwrap()).output().unwrap();
+    assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&rendered.stdout).unwrap();
+    let file = file.path().display().to_string();
+    let apply = ["apply", "--server-side", "--force-conflicts", "-f", &file];
+    cluster.kubectl_text(&apply).unwrap();
+}
+
 impl Ground {
     /// Makes everything that `setup` asks for, in a namespace of its own.
     pub async fn new(cluster: &'static Cluster, setup: &Setup) -> Self {
         let client = cluster.client().await.unwrap();
+        if setup.args.contains(&"--allow-row-deletion") {
+            grant_row_deletion(cluster);
+        }
         let namespace = cluster.create_namespace().await.unwrap();
         let token = format!("ghp_{}", uuid::Uuid::new_v4().simple());
         cluster.create_credentials(&namespace, "github", &token).await.unwrap();
