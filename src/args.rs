@@ -135,8 +135,8 @@ pub struct OperatorArgs {
     /// within seconds; one that does not fit leaves the old in use.
     #[arg(long, env = "METRICS_CERT_DIR")]
     pub metrics_cert_dir: Option<PathBuf>,
-    /// File with a token, read at each scrape: /metrics then answers 401 to who does not bring it
-    /// as `Authorization: Bearer`. The probes ask for none. Use it with --metrics-cert-dir.
+    /// File with a token, read at each scrape: /metrics then answers 401 to any request without
+    /// it as `Authorization: Bearer`. The probes ask for none. Use it with --metrics-cert-dir.
     #[arg(long, env = "METRICS_TOKEN_FILE")]
     pub metrics_token_file: Option<PathBuf>,
     /// A name that survives a restart of the container, such as the pod's uid: the same instance

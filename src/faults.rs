@@ -22,7 +22,7 @@ pub fn of_github(error: &backfill_github::Error) -> Fault {
     }
 }
 
-/// The error, and of a connection that failed what it failed of: a name, a port, a certificate.
+/// The error; of a failed connection also its innermost cause: a name, a port, a certificate.
 fn with_cause(error: &backfill_github::Error) -> String {
     use backfill_github::Error::{Interrupted, Unreachable};
     let mut cause = matches!(error, Unreachable(_) | Interrupted { .. })

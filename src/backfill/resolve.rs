@@ -159,7 +159,6 @@ fn price(
         pull_requests: spec.max_pull_requests.map_or(total, |most| most.min(total)),
         size: first_size(object, resolved),
         parts: &bounds(spec, observed.seen.now).parts,
-        list_seconds: None,
         limits: github.governor().limits(),
         floor: observed.floor,
         interval: (spec.pacing.mode == PacingMode::Interval)

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use backfill_api::{PacingMode, Reason, RepositoryBackfillSpec};
 use backfill_engine::budget::{Place, weight};
-use backfill_engine::interval::{Interval, IntervalPlace};
+use backfill_engine::interval::Interval;
 use backfill_engine::model::BackfillState;
 use backfill_engine::plan::chunk_points;
 use backfill_engine::progress;
@@ -29,8 +29,7 @@ pub(super) fn before_chunk(
         return None;
     }
     if let Some(until) = paced_until(run.spec, state, (run.clock)()) {
-        let message = format!("pauses between bursts until {}", progress::clock(until));
-        return Some(Stop::Wait(until, Reason::Paced, message));
+        return Some(Stop::Wait(until, Reason::Paced, progress::paced(until)));
     }
     if started.elapsed() >= run.at_most {
         return Some(Stop::Paused);
@@ -74,8 +73,6 @@ pub fn paced_until(
     }
     let interval = Interval::of(&spec.pacing, spec.priority);
     // The last commit was at an instant of the database's clock, and the row is fresh.
-    match interval.place(state.period_chunks, state.last_progress_at, state.read_at) {
-        IntervalPlace::Now(_) => None,
-        IntervalPlace::At(until) => Some(now + until.duration_since(state.read_at)),
-    }
+    let until = interval.pause_until(state.period_chunks, state.last_progress_at, state.read_at)?;
+    Some(now + until.duration_since(state.read_at))
 }

@@ -44,8 +44,8 @@ const MOST_SECONDS: f64 = 900.0;
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(66);
 /// The shortest, so that nobody spins.
 const SHORTEST_WAIT: SignedDuration = SignedDuration::from_millis(100);
-/// Room left for the flows before one never is all there is: an idle budget turns nobody away
-/// for the sake of those that may not come.
+/// The room kept for flows that are ahead never takes the whole minute: an idle budget refuses
+/// nobody for the sake of others that may never ask.
 const MOST_SET_ASIDE: f64 = RESPONSE_SECONDS_PER_MINUTE - flows::USUAL_SECONDS;
 /// How long to wait for chunks in flight whose cost is not known yet.
 const FLIGHT_SECONDS: (f64, f64) = (0.5, 10.0);

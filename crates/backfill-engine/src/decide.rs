@@ -234,8 +234,7 @@ fn unresolved(seen: &Seen) -> Option<Step> {
 fn paced(seen: &Seen) -> Option<Step> {
     // Chunks are what is paced: the proof asks for a point or two.
     let until = seen.paced_until.filter(|at| *at > seen.now && in_stage(seen, Stage::Walk))?;
-    let message = format!("pauses between runs, next chunk at {}", crate::progress::clock(until));
-    Some(turn(seen, until, Reason::Paced, message))
+    Some(turn(seen, until, Reason::Paced, crate::progress::paced(until)))
 }
 
 fn queued(seen: &Seen) -> Option<Step> {

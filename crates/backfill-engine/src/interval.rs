@@ -26,15 +26,6 @@ pub struct Interval {
     pub chunks: i64,
 }
 
-/// The next chunk's place in Interval mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IntervalPlace {
-    /// So many chunks, at least 1, may run now.
-    Now(i64),
-    /// Not before this instant.
-    At(Timestamp),
-}
-
 impl Interval {
     /// As the spec asks.
     pub fn of(pacing: &PacingSpec, priority: Priority) -> Self {
@@ -61,21 +52,16 @@ impl Interval {
         }
     }
 
-    /// Whether a chunk may start now.
-    pub fn place(
+    /// When the next chunk may start; `None` if that is now.
+    pub fn pause_until(
         &self,
         counted: i64,
         last_chunk_at: Option<Timestamp>,
         now: Timestamp,
-    ) -> IntervalPlace {
-        let left = self.chunks.max(1) - self.done_in_burst(counted, last_chunk_at, now);
-        match last_chunk_at {
-            Some(last) if left <= 0 => {
-                // A last commit in the future (a clock went back) must not prolong the pause.
-                IntervalPlace::At(later(last.min(now), self.period))
-            }
-            _ => IntervalPlace::Now(left.max(1)),
-        }
+    ) -> Option<Timestamp> {
+        let is_over = self.done_in_burst(counted, last_chunk_at, now) >= self.chunks;
+        // A last commit in the future (a clock went back) must not prolong the pause.
+        last_chunk_at.filter(|_| is_over).map(|last| later(last.min(now), self.period))
     }
 }
 
@@ -104,20 +90,20 @@ mod tests {
     #[test]
     fn a_burst_ends_after_its_chunks_and_begins_anew_after_the_pause() {
         let interval = Interval { period: SignedDuration::from_secs(900), chunks: 10 };
-        for (counted, last, now, place) in [
-            (0, None, 0, IntervalPlace::Now(10)),
-            (9, Some(0), 1, IntervalPlace::Now(1)),
-            (10, Some(0), 0, IntervalPlace::At(at(900))),
-            (10, Some(0), 899, IntervalPlace::At(at(900))),
-            (10, Some(0), 900, IntervalPlace::Now(10)),
-            (11, Some(0), 1, IntervalPlace::At(at(900))),
-            (4, Some(0), 900, IntervalPlace::Now(10)),
-            (4, Some(0), 899, IntervalPlace::Now(6)),
+        for (counted, last, now, until) in [
+            (0, None, 0, None),
+            (9, Some(0), 1, None),
+            (10, Some(0), 0, Some(900)),
+            (10, Some(0), 899, Some(900)),
+            (10, Some(0), 900, None),
+            (11, Some(0), 1, Some(900)),
+            (4, Some(0), 900, None),
+            (4, Some(0), 899, None),
             // The clock went back by an hour: the pause stays one period.
-            (10, Some(3_600), 0, IntervalPlace::At(at(900))),
+            (10, Some(3_600), 0, Some(900)),
         ] {
-            let place_now = interval.place(counted, last.map(at), at(now));
-            assert_eq!(place_now, place, "{counted} chunks, last {last:?}, at {now}");
+            let paused = interval.pause_until(counted, last.map(at), at(now));
+            assert_eq!(paused, until.map(at), "{counted} chunks, last {last:?}, at {now}");
         }
     }
 
@@ -134,15 +120,13 @@ mod tests {
         let interval = Interval { period: SignedDuration::from_secs(100), chunks: 3 };
         let (mut now, mut counted, mut last, mut started) = (at(0), 0, None, Vec::new());
         while started.len() < 9 {
-            match interval.place(counted, last, now) {
-                IntervalPlace::Now(_) => {
-                    started.push(now.duration_since(at(0)).as_secs());
-                    now = later(now, SignedDuration::from_secs(5));
-                    counted = interval.done_in_burst(counted, last, now) + 1;
-                    last = Some(now);
-                }
-                IntervalPlace::At(then) => now = then,
+            if let Some(until) = interval.pause_until(counted, last, now) {
+                now = until;
             }
+            started.push(now.duration_since(at(0)).as_secs());
+            now = later(now, SignedDuration::from_secs(5));
+            counted = interval.done_in_burst(counted, last, now) + 1;
+            last = Some(now);
         }
         assert_eq!(started, [0, 5, 10, 115, 120, 125, 230, 235, 240]);
     }

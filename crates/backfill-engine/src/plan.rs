@@ -31,34 +31,8 @@ const OTHER_QUERIES: i64 = 2;
 /// Length of GitHub's rate-limit window.
 const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
-/// A connection of a query, with those inside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Connection<'a> {
-    /// Its `first` or `last`.
-    pub size: i64,
-    /// The connections selected on each of its nodes.
-    pub inside: &'a [Connection<'a>],
-}
-
-/// GitHub's `requests` of connections that hang under `parents` objects: one for each
-/// connection and each object above it.
-pub fn requests(connections: &[Connection<'_>], parents: i64) -> i64 {
-    let each = |connection: &Connection<'_>| {
-        parents + requests(connection.inside, parents.saturating_mul(connection.size))
-    };
-    connections.iter().map(each).sum()
-}
-
-/// GitHub's `nodes`, of which one query may ask for 500,000 at most.
-pub fn nodes(connections: &[Connection<'_>], parents: i64) -> i64 {
-    let each = |connection: &Connection<'_>| {
-        let own = parents.saturating_mul(connection.size);
-        own + nodes(connection.inside, own)
-    };
-    connections.iter().map(each).sum()
-}
-
-/// Points of a query of so many `requests`: a hundredth, rounded, at least one.
+/// Points of a query of so many `requests` (one for each connection and each object above it): a
+/// hundredth, rounded, at least one.
 pub fn points(requests: i64) -> i64 {
     ((requests + 50) / 100).max(1)
 }
@@ -74,9 +48,8 @@ pub fn list_points(size: i64, parts: &[Part]) -> i64 {
 
 /// Points of the query that fetches `threads` threads of each of `pull_requests` pull requests.
 pub fn threads_points(pull_requests: i64, threads: i64) -> i64 {
-    // Comments have none inside, so their page size weighs nothing.
-    let comments = Connection { size: 1, inside: &[] };
-    points(requests(&[Connection { size: threads, inside: &[comments] }], pull_requests))
+    // One for the threads of each pull request, one for the comments of each thread.
+    points(pull_requests.saturating_mul(threads.saturating_add(1)))
 }
 
 /// Points of a whole chunk of `size`, as far as one can tell beforehand: what a place in the
@@ -100,8 +73,6 @@ pub struct PlanFacts<'a> {
     pub size: i64,
     /// Parts asked for.
     pub parts: &'a [Part],
-    /// Seconds of one list page, if measured.
-    pub list_seconds: Option<f64>,
     /// The primary limit, if GitHub tells one.
     pub limits: Option<RateLimit>,
     /// Points that are never spent.
@@ -133,8 +104,7 @@ pub fn plan(facts: &PlanFacts<'_>, now: Timestamp) -> Plan {
     let threads_of_page = if threads { with_threads(size) } else { 0 };
     let follow_up_points = if threads { threads_points(threads_of_page, THREADS_EACH) } else { 1 };
 
-    let list_seconds = facts.list_seconds.filter(|seconds| seconds.is_finite());
-    let list_seconds = list_seconds.map_or_else(|| assumed_seconds(size), |known| known.max(0.0));
+    let list_seconds = assumed_seconds(size);
     let follow_up_seconds = assumed_seconds(threads_of_page);
     let points =
         pages * list_points(size, facts.parts) + follow_ups * follow_up_points + OTHER_QUERIES;
@@ -210,52 +180,11 @@ mod tests {
         later(Timestamp::UNIX_EPOCH, SignedDuration::from_secs(1_700_000_000))
     }
 
-    fn flat(size: i64) -> Connection<'static> {
-        Connection { size, inside: &[] }
-    }
-
-    fn of_pull_requests(size: i64, inside: &[Connection<'_>]) -> (i64, i64) {
-        let list = [Connection { size, inside }];
-        (points(requests(&list, 1)), nodes(&list, 1))
-    }
-
-    #[test]
-    fn githubs_own_example_costs_51_points() {
-        let issues = [Connection { size: 50, inside: &[flat(60)] }];
-        let repositories = [Connection { size: 100, inside: &issues }];
-        assert_eq!(requests(&repositories, 1), 5_101);
-        assert_eq!(points(requests(&repositories, 1)), 51);
-    }
-
-    #[test]
-    fn shapes_cost_what_was_worked_out_for_them() {
-        let shape_c = [flat(10), flat(20), flat(20)];
-        let shape_d = [flat(10), flat(20), flat(20), flat(5), flat(5), flat(5)];
-        let shape_e = [&shape_d[..], &[flat(30), flat(30)]].concat();
-        let comments = [flat(10)];
-        let replies = [flat(20)];
-        let shape_f = [flat(10), flat(20), Connection { size: 10, inside: &comments }];
-        let shape_g = [flat(10), flat(20), Connection { size: 20, inside: &replies }];
-        let shape_h = [&shape_c[..], &[Connection { size: 20, inside: &comments }]].concat();
-        // Points and nodes at 25, 50 and 100 pull requests a page.
-        for (shape, inside, costs, counts) in [
-            ("index", &[][..], [1, 1, 1], [25, 50, 100]),
-            ("C", &shape_c, [1, 2, 3], [1_275, 2_550, 5_100]),
-            ("D", &shape_d, [2, 3, 6], [1_650, 3_300, 6_600]),
-            ("E", &shape_e, [2, 4, 8], [3_150, 6_300, 12_600]),
-            ("F", &shape_f, [3, 7, 13], [3_525, 7_050, 14_100]),
-            ("G", &shape_g, [6, 12, 23], [11_275, 22_550, 45_100]),
-            ("H", &shape_h, [6, 12, 24], [6_775, 13_550, 27_100]),
-        ] {
-            for ((size, cost), count) in [25, 50, 100].into_iter().zip(costs).zip(counts) {
-                assert_eq!(of_pull_requests(size, inside), (cost, count), "{shape} at {size}");
-            }
-        }
-    }
-
     #[test]
     fn a_hundredth_is_rounded_and_never_nothing() {
-        for (requests, cost) in [(0, 1), (1, 1), (149, 1), (150, 2), (249, 2), (250, 3)] {
+        for (requests, cost) in
+            [(0, 1), (1, 1), (149, 1), (150, 2), (249, 2), (250, 3), (5_101, 51)]
+        {
             assert_eq!(points(requests), cost, "{requests} requests");
         }
     }
@@ -283,15 +212,7 @@ mod tests {
     }
 
     fn facts(pull_requests: i64, size: i64, parts: &[Part]) -> PlanFacts<'_> {
-        PlanFacts {
-            pull_requests,
-            size,
-            parts,
-            list_seconds: Some(2.0),
-            limits: None,
-            floor: 500,
-            interval: None,
-        }
+        PlanFacts { pull_requests, size, parts, limits: None, floor: 500, interval: None }
     }
 
     #[test]
@@ -310,21 +231,16 @@ mod tests {
     }
 
     #[test]
-    fn measured_seconds_and_pauses_make_the_duration() {
-        let slow = PlanFacts { list_seconds: Some(4.0), ..facts(2_500, 25, &[]) };
-        let (quick, slow) = (plan(&facts(2_500, 25, &[]), now()), plan(&slow, now()));
-        // 100 pages, 2 s more each, at 45 response seconds a minute.
-        let more = (slow.duration - quick.duration).as_secs_f64();
-        assert!((more - 100.0 * 2.0 * 60.0 / 45.0).abs() < 1e-6, "{more}");
+    fn seconds_and_pauses_make_the_duration() {
+        let quick = plan(&facts(2_500, 25, &[]), now());
+        // 100 pages of 2.7 s, 22 second rounds and two more queries, at 45 seconds a minute.
+        assert!((assumed_seconds(25) - 2.7).abs() < 1e-9);
+        let busy = quick.duration.as_secs_f64() * 45.0 / 60.0;
+        assert!((busy - (100.0 * 2.7 + 24.0 * 0.4)).abs() < 1e-6, "{busy}");
 
         let interval = Some(Interval { period: SignedDuration::from_mins(30), chunks: 10 });
         let paced = plan(&PlanFacts { interval, ..facts(2_500, 25, &[]) }, now());
         assert_eq!(paced.duration - quick.duration, SignedDuration::from_mins(9 * 30));
-
-        let assumed = PlanFacts { list_seconds: None, ..facts(2_500, 25, &[]) };
-        let odd = PlanFacts { list_seconds: Some(f64::NAN), ..facts(2_500, 25, &[]) };
-        assert_eq!(plan(&assumed, now()), plan(&odd, now()));
-        assert!((assumed_seconds(25) - 2.7).abs() < 1e-9);
     }
 
     #[test]

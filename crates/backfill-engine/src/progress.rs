@@ -29,6 +29,11 @@ pub fn clock(at: Timestamp) -> String {
     at.strftime("%H:%M UTC").to_string()
 }
 
+/// A pause of Interval mode.
+pub fn paced(until: Timestamp) -> String {
+    format!("pauses between bursts until {}", clock(until))
+}
+
 /// Puts in front of `text` which credentials it speaks of: `secret github: 0 of 5000 points`.
 pub fn of_secret(secret: Option<&str>, text: impl fmt::Display) -> String {
     format!("secret {}: {text}", secret.unwrap_or("?"))

@@ -19,8 +19,8 @@ pub fn build_with(root: &Path, cargo_home: &Path) -> anyhow::Result<PathBuf> {
     // With a target named, the flags are not those of build scripts and macros, which cannot be
     // linked statically.
     let mut cargo = Command::new("cargo");
-    // What the cargo that runs us says of our crate is no variable of the build: ring, and all
-    // that needs it, would be built anew whenever another crate asks for it.
+    // What the outer cargo sets about this crate must not reach the inner build: it would build
+    // ring, and everything above it, anew.
     let ours = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
     for (name, _) in std::env::vars_os() {
         if ours.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
