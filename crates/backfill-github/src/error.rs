@@ -156,7 +156,7 @@ pub enum Error {
         /// GitHub's text.
         message: String,
     },
-    /// Neither `fullDatabaseId` nor `databaseId`.
+    /// No `fullDatabaseId`.
     #[error("#{number}: GitHub gives no id for {what}")]
     Unidentified {
         /// Number of the pull request.

@@ -42,6 +42,13 @@ impl<'de> Deserialize<'de> for BigInt {
     }
 }
 
+/// An `Int` that may be larger than GraphQL's 32 bits: GitHub sends a `databaseId` as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct WideInt(pub(crate) i64);
+impl cynic::schema::IsScalar<i32> for WideInt {
+    type SchemaType = i32;
+}
+
 /// A date by somebody's own clock. Git allows dates that no calendar has: those are `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AnyDate(pub(crate) Option<jiff::Timestamp>);

@@ -71,7 +71,7 @@ impl Client {
         let answer = self.send(query, &mut Spent::default()).await?;
         let found: ResolveRepository = answer.read()?;
         if let Some(id) = found.viewer.database_id {
-            self.learn_viewer(id.into(), &found.viewer.login);
+            self.learn_viewer(id.0, &found.viewer.login);
         }
         let from = found.repository.ok_or(Error::RepositoryNotFound)?;
         if from.is_disabled {
@@ -82,7 +82,7 @@ impl Client {
         let repository = Repository {
             github_id: from
                 .database_id
-                .map(i64::from)
+                .map(|id| id.0)
                 .ok_or_else(|| Error::Unreadable("the repository has no databaseId".into()))?,
             node_id: NodeId(from.id.into_inner()),
             name: RepositoryName(from.name_with_owner),

@@ -355,6 +355,24 @@ async fn any_kind_of_author_can_be_stored() {
 }
 
 #[tokio::test]
+async fn numbers_beyond_32_bits_fail_no_page() {
+    let mona = json!({"__typename": "User", "login": "mona", "databaseId": 3_000_000_003_u64});
+    let repository = json!({"kind": "repository", "nameWithOwner": "o/r",
+        "databaseId": 3_000_000_001_u64, "createdAt": "2020-01-01T00:00:00Z"});
+    let mut comments = review_comments(2, |at| (at > 0).then_some(0));
+    for comment in &mut comments {
+        comment["review"] = json!("3000000004");
+    }
+    let pull = json!({"fullDatabaseId": "3000000002", "author": mona, "reviewComments": comments,
+        "reviews": [{"fullDatabaseId": "3000000004", "author": mona}],
+        "commits": [{"message": "m", "author": mona}]});
+    let served = Served::world("wide", &[repository.to_string(), pull_line(1, pull)]);
+    let read = is_read_whole(&served, "o/r", 5).await;
+    assert_eq!(read[0].github_id, 3_000_000_002);
+    assert_eq!(read[0].commits[0].author.as_ref().unwrap().github_id, 3_000_000_003);
+}
+
+#[tokio::test]
 async fn what_cannot_be_stored_is_taken_out_and_counted() {
     let bad = r#"{"kind":"pullRequest","repository":"o/r","number":1,"createdAt":"2020-01-02T00:00:00Z","title":"a\u0000b","body":"\ud83d x \ude00 \ud83d\ude00"}"#;
     let served = Served::world("sanitise", &[repository_line(), bad.to_owned()]);

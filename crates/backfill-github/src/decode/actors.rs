@@ -35,7 +35,7 @@ pub(crate) fn actor(from: Option<asked::Actor>) -> Option<Actor> {
     };
     Some(Actor {
         account_type,
-        github_id: github_id.into(),
+        github_id: github_id.0,
         node_id: Some(NodeId(id.into_inner())),
         login,
         display_name: name,
@@ -61,7 +61,7 @@ pub(crate) fn user_account(user: asked::User) -> Option<Actor> {
     };
     Some(Actor {
         account_type,
-        github_id: github_id.into(),
+        github_id: github_id.0,
         node_id: Some(NodeId(user.id.into_inner())),
         login,
         display_name: user.name,
@@ -80,14 +80,14 @@ mod tests {
     use cynic::Id;
 
     use super::*;
-    use crate::queries::Uri;
+    use crate::queries::{Uri, WideInt};
 
     #[test]
     fn an_app_that_comes_as_a_person_is_the_bot_it_is_elsewhere() {
         let read = |login: &str| {
             let user = asked::User {
                 id: Id::new("U_1"),
-                database_id: Some(49_699_333),
+                database_id: Some(WideInt(49_699_333)),
                 login: login.to_owned(),
                 avatar_url: Uri("https://avatars".to_owned()),
                 url: Uri("https://github.com/apps/dependabot".to_owned()),

@@ -10,19 +10,14 @@ use crate::error::Error;
 use crate::queries::BigInt;
 use crate::queries::children as asked;
 
-/// The 64-bit number, or the old one where GitHub gives no other.
-pub(crate) fn id(
-    full: Option<BigInt>,
-    old: Option<i32>,
-    number: i64,
-    what: &'static str,
-) -> Result<i64, Error> {
-    full.map(|full| full.0).or(old.map(i64::from)).ok_or(Error::Unidentified { number, what })
+/// The number that GitHub tells it by.
+pub(crate) fn id(full: Option<BigInt>, number: i64, what: &'static str) -> Result<i64, Error> {
+    full.map(|full| full.0).ok_or(Error::Unidentified { number, what })
 }
 
 pub(crate) fn review(from: asked::PullRequestReview, number: i64) -> Result<Review, Error> {
     Ok(Review {
-        github_id: id(from.full_database_id, from.database_id, number, "a review")?,
+        github_id: id(from.full_database_id, number, "a review")?,
         author: actor(from.author),
         state: from.state.into_word(),
         body: from.body,
@@ -41,16 +36,16 @@ pub(crate) fn review_comment(
     let review = from.pull_request_review;
     let answered = from.reply_to;
     Ok(ReviewComment {
-        github_id: id(from.full_database_id, from.database_id, number, "a review comment")?,
+        github_id: id(from.full_database_id, number, "a review comment")?,
         author: actor(from.author),
         body: from.body,
         created_at: from.created_at,
         updated_at: Some(from.updated_at),
         review_github_id: review
-            .map(|review| id(review.full_database_id, review.database_id, number, "a review"))
+            .map(|review| id(review.full_database_id, number, "a review"))
             .transpose()?,
         in_reply_to: answered
-            .map(|one| id(one.full_database_id, one.database_id, number, "a review comment"))
+            .map(|one| id(one.full_database_id, number, "a review comment"))
             .transpose()?,
         thread_id: None,
         is_resolved: false,
@@ -66,7 +61,7 @@ pub(crate) fn review_comment(
 
 pub(crate) fn comment(from: asked::IssueComment, number: i64) -> Result<Comment, Error> {
     Ok(Comment {
-        github_id: id(from.full_database_id, from.database_id, number, "a comment")?,
+        github_id: id(from.full_database_id, number, "a comment")?,
         author: actor(from.author),
         body: from.body,
         created_at: from.created_at,

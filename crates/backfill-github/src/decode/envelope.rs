@@ -103,14 +103,6 @@ impl GraphQlError {
         })
     }
 
-    /// A deprecated `databaseId` that no longer fits its type: `fullDatabaseId` is there for it.
-    /// Accounts have no other number.
-    pub(crate) fn is_only_old_id(&self) -> bool {
-        let path = self.path.as_deref().unwrap_or_default();
-        matches!(path, [.., of, field] if field.is("databaseId")
-            && !["author", "mergedBy", "user", "viewer"].iter().any(|account| of.is(account)))
-    }
-
     /// The repository that a branch comes from belongs to an organization that shows it to nobody
     /// or not to us. It is missing then, as a deleted one is.
     pub(crate) fn is_only_hidden_head(&self) -> bool {

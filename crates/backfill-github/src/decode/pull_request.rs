@@ -66,7 +66,7 @@ impl Draft {
         let files = from.files.map(|all| Gathered::begin(all, |one| Ok(file(one)))).transpose()?;
         let threads = from.review_threads.map(|all| Gathered::announced(all.total_count.into()));
         let shell = PullRequest {
-            github_id: id(from.full_database_id, from.database_id, number, "it")?,
+            github_id: id(from.full_database_id, number, "it")?,
             node_id: NodeId(from.id.into_inner()),
             number: PullRequestNumber(number),
             title: from.title,

@@ -110,9 +110,7 @@ pub(crate) fn by_message(message: &str, headers: &LimitHeaders) -> Option<Refusa
 /// The cause that weighs most among the `errors` of an answer under status 200. An answer that
 /// has any is never used in part: a page counts as complete only if nothing failed under it.
 pub(crate) fn by_errors(errors: &[GraphQlError], answered: &Answered<'_>) -> Option<Refusal> {
-    let harms = |error: &&GraphQlError| {
-        weight(error) < 2 || !(error.is_only_old_id() || error.is_only_hidden_head())
-    };
+    let harms = |error: &&GraphQlError| weight(error) < 2 || !error.is_only_hidden_head();
     let mut errors: Vec<_> = errors.iter().filter(harms).collect();
     errors.sort_by_key(|error| weight(error));
     errors.first().map(|error| cause(error, answered))

@@ -2,7 +2,7 @@
 //!
 //! Must not decide what a missing account means; `decode::actors` does.
 
-use super::{Uri, schema};
+use super::{Uri, WideInt, schema};
 
 macro_rules! account {
     ($(#[$doc:meta])* $name:ident { $($field:ident),* }) => {
@@ -10,7 +10,7 @@ macro_rules! account {
         #[derive(cynic::QueryFragment, Clone, Debug)]
         pub(crate) struct $name {
             pub(crate) id: cynic::Id,
-            pub(crate) database_id: Option<i32>,
+            pub(crate) database_id: Option<WideInt>,
             pub(crate) login: String,
             pub(crate) avatar_url: Uri,
             pub(crate) url: Uri,

@@ -99,7 +99,6 @@ pub(crate) struct CommitRef {
 #[derive(cynic::QueryFragment, Clone, Debug)]
 pub(crate) struct PullRequestReview {
     pub(crate) full_database_id: Option<BigInt>,
-    pub(crate) database_id: Option<i32>,
     pub(crate) author: Option<Actor>,
     pub(crate) state: PullRequestReviewState,
     pub(crate) body: String,
@@ -114,7 +113,6 @@ pub(crate) struct PullRequestReview {
 #[cynic(graphql_type = "PullRequestReview")]
 pub(crate) struct ReviewRef {
     pub(crate) full_database_id: Option<BigInt>,
-    pub(crate) database_id: Option<i32>,
 }
 
 /// The numbers of a review comment.
@@ -122,14 +120,12 @@ pub(crate) struct ReviewRef {
 #[cynic(graphql_type = "PullRequestReviewComment")]
 pub(crate) struct ReviewCommentRef {
     pub(crate) full_database_id: Option<BigInt>,
-    pub(crate) database_id: Option<i32>,
 }
 
 /// A comment on a line of the change.
 #[derive(cynic::QueryFragment, Clone, Debug)]
 pub(crate) struct PullRequestReviewComment {
     pub(crate) full_database_id: Option<BigInt>,
-    pub(crate) database_id: Option<i32>,
     pub(crate) author: Option<Actor>,
     pub(crate) body: String,
     pub(crate) created_at: Timestamp,
@@ -147,7 +143,6 @@ pub(crate) struct PullRequestReviewComment {
 #[derive(cynic::QueryFragment, Clone, Debug)]
 pub(crate) struct IssueComment {
     pub(crate) full_database_id: Option<BigInt>,
-    pub(crate) database_id: Option<i32>,
     pub(crate) author: Option<Actor>,
     pub(crate) body: String,
     pub(crate) created_at: Timestamp,

@@ -82,7 +82,6 @@ pub(crate) struct HeadRepository {
 pub(crate) struct PullRequest {
     pub(crate) id: cynic::Id,
     pub(crate) full_database_id: Option<BigInt>,
-    pub(crate) database_id: Option<i32>,
     pub(crate) number: i32,
     pub(crate) title: String,
     pub(crate) body: String,

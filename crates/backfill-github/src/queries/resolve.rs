@@ -1,6 +1,6 @@
 //! `ResolveRepository`: a repository by name, who we are, and what a page will be like.
 
-use super::{RateLimit, schema};
+use super::{RateLimit, WideInt, schema};
 
 /// Its variables.
 #[derive(cynic::QueryVariables, Clone, Debug)]
@@ -30,7 +30,7 @@ pub(crate) struct ResolveRepository {
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(graphql_type = "User")]
 pub(crate) struct Viewer {
-    pub(crate) database_id: Option<i32>,
+    pub(crate) database_id: Option<WideInt>,
     pub(crate) login: String,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Viewer {
 #[cynic(graphql_type = "Repository", variables = "ResolveVariables")]
 pub(crate) struct ResolvedRepository {
     pub(crate) id: cynic::Id,
-    pub(crate) database_id: Option<i32>,
+    pub(crate) database_id: Option<WideInt>,
     pub(crate) name_with_owner: String,
     pub(crate) is_private: bool,
     pub(crate) is_archived: bool,

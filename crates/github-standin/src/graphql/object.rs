@@ -205,8 +205,8 @@ impl<'w> Answer<'w> {
         Answer::Int(i64::try_from(count).unwrap_or(i64::MAX))
     }
 
-    /// `databaseId`, which is null where it does not fit into 31 bits.
+    /// `databaseId`, as it is: GitHub declares 32 bits and sends more.
     pub fn database_id(id: u64) -> Self {
-        i32::try_from(id).map_or(Answer::Null, |id| Answer::Int(id.into()))
+        Answer::Literal(id.to_string())
     }
 }

@@ -27,7 +27,7 @@ const FIRST_CREATED: i64 = 1_420_070_400;
 const LAST_UPDATED: i64 = 1_767_225_600;
 /// Seconds between two pull requests on average.
 const SPACING_SECONDS: u64 = 2_700;
-/// Ids pass 2^31, where `databaseId` becomes null, at index 47,000.
+/// Ids pass 2^31, which is more than `databaseId` should hold, at index 47,000.
 const FIRST_ID: u64 = 2_100_000_000;
 const ID_SPACING: u64 = 1_009;
 /// So many pull requests may share one second, more than a page of 25.

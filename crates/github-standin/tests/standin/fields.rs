@@ -111,12 +111,12 @@ fn text_reaches_the_client_as_it_stands_in_the_world() {
 }
 
 #[test]
-fn ids_beyond_31_bits_have_no_database_id() {
+fn ids_beyond_31_bits_are_sent_as_they_are() {
     let mut line = pull(1, 0);
     line["fullDatabaseId"] = json!("2362920014");
     let running = start(world(&[line]));
     let query = format!("{{ {O_R} {{ pullRequest(number: 1) {{ databaseId fullDatabaseId }} }} }}");
-    let expected = json!({"databaseId": null, "fullDatabaseId": "2362920014"});
+    let expected = json!({"databaseId": 2_362_920_014_u64, "fullDatabaseId": "2362920014"});
     assert_eq!(running.query(&query).good()["repository"]["pullRequest"], expected);
 }
 

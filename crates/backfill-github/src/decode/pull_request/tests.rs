@@ -8,7 +8,7 @@ use super::*;
 /// A pull request with these files on its first page of as many as GitHub counts.
 fn begun(changed: i64, counted: i64, files: std::ops::Range<i64>) -> Draft {
     let pull_request = json!({
-        "id": "PR_1", "fullDatabaseId": "7", "databaseId": 7, "number": 1, "title": "", "body": "",
+        "id": "PR_1", "fullDatabaseId": "7", "number": 1, "title": "", "body": "",
         "state": "OPEN", "isDraft": false, "author": null, "mergedBy": null,
         "authorAssociation": "NONE", "createdAt": "2024-01-01T00:00:00Z",
         "updatedAt": "2024-01-01T00:00:00Z", "closedAt": null, "mergedAt": null,
