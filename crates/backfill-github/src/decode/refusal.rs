@@ -50,35 +50,38 @@ pub(crate) fn by_status(answered: &Answered<'_>, body: &str) -> Option<Refusal> 
     if status >= 500 || status == 408 {
         return Some(Error::ServerError { status }.into());
     }
-    let message = serde_json::from_str::<Envelope<'_>>(body).map_or_else(
-        |_| body.to_owned(),
-        |envelope| {
-            let first = envelope.errors.into_iter().next().map(|error| error.message);
-            envelope.message.or(first).unwrap_or_default()
-        },
-    );
+    let said = said(body);
     if status == 401 {
         return Some(Error::BadCredentials.into());
     }
     if status == 451 {
         return Some(Error::RepositoryBlocked.into());
     }
-    if let Some(refusal) = by_message(&message, headers) {
+    let is_html = body.trim_start().starts_with('<');
+    let text = said.as_deref().unwrap_or(if is_html { "" } else { body });
+    if let Some(refusal) = by_message(text, headers) {
         return Some(refusal);
     }
-    let is_html = body.trim_start().starts_with('<');
+    let is_githubs = said.is_some();
+    let message = short(&said.unwrap_or_default());
     Some(match status {
         403 | 429 if headers.remaining == Some(0) => Refusal::Primary,
         429 => Refusal::Secondary,
         403 if headers.retry_after.is_some() => Refusal::Secondary,
         403 if headers.sso_required => Error::SamlRequired.into(),
-        403 => Error::PermissionDenied { message: short(&message) }.into(),
-        400 if !is_html => Error::QueryRejected { message: short(&message) }.into(),
-        _ => {
-            let message = if is_html { String::new() } else { short(&message) };
-            Error::NotTheApi { status, message }.into()
-        }
+        403 if is_githubs => Error::PermissionDenied { message }.into(),
+        400 if is_githubs => Error::QueryRejected { message }.into(),
+        _ => Error::NotTheApi { status, message }.into(),
     })
+}
+
+/// What GitHub says in a refusal outside GraphQL. `None` where the body is not its JSON: what a
+/// proxy writes may repeat the request, and is shown to nobody.
+fn said(body: &str) -> Option<String> {
+    let object = body.trim_start().starts_with('{').then_some(body)?;
+    let envelope: Envelope<'_> = serde_json::from_str(object).ok()?;
+    let first = envelope.errors.into_iter().next().map(|error| error.message);
+    Some(envelope.message.or(first).unwrap_or_default())
 }
 
 /// The cause by the text of a bare `message`, under whatever status it comes.

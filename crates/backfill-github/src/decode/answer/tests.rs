@@ -304,6 +304,9 @@ fn the_catalogue_of_refusals_is_known() {
             false,
         ),
         (404, "<html>not here</html>", "NotTheApi", Reason::InternalError, Bug, false),
+        (403, "<html>not for you</html>", "NotTheApi", Reason::InternalError, Bug, false),
+        (403, "not for you", "NotTheApi", Reason::InternalError, Bug, false),
+        (400, "not so", "NotTheApi", Reason::InternalError, Bug, false),
         (
             200,
             r#"{"data":{"user":null},"errors":[{"type":"RESOURCE_LIMITS_EXCEEDED","path":["user"],"message":"Resource limits for this query exceeded."}]}"#,
@@ -372,6 +375,21 @@ fn the_catalogue_of_refusals_is_known() {
         );
         assert!(found.to_string().len() < 400, "{found}");
     }
+}
+
+#[test]
+fn a_body_that_is_no_answer_of_githubs_is_shown_nowhere() {
+    for page in
+        ["<html>canary: access blocked</html>", "canary", r#"[null,[],"canary"]"#, r#""canary""#]
+    {
+        for status in [301, 400, 403, 404, 408, 451, 500, 502, 503, 504] {
+            let found = error(status, page);
+            assert!(!found.to_string().contains("canary"), "{status}: {found}");
+            assert_ne!(found.reason(), Reason::PermissionDenied, "{status} {page}");
+        }
+    }
+    let page = "<html>access blocked by the proxy</html>";
+    assert_eq!(error(403, page).reason(), Reason::InternalError);
 }
 
 #[test]
