@@ -253,7 +253,7 @@ impl Client {
 /// Lets the governor say until when a limit holds.
 fn settle(refusal: Refusal, governor: &Governor, headers: &LimitHeaders) -> Error {
     match refusal {
-        Refusal::Primary => governor.exhausted(),
+        Refusal::Primary => governor.exhausted(headers.retry_after),
         Refusal::Secondary => governor.slow_down(headers.retry_after),
         Refusal::Other(error) => error,
     }

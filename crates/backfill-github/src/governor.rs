@@ -134,15 +134,21 @@ impl Governor {
     }
 
     /// GitHub says that the points are used up, whatever else the answer says: nothing is sent
-    /// before the reset, or for a minute and longer where no reset is known.
-    pub(crate) fn exhausted(&self) -> Error {
+    /// before the reset, or for a minute and longer where no reset is known, nor before
+    /// `retry_after`.
+    pub(crate) fn exhausted(&self, retry_after: Option<SignedDuration>) -> Error {
         let now = self.now();
         let mut budget = self.budget();
         if let Some(told) = budget.rate_limit(now).filter(|told| told.reset_at.is_some()) {
             budget.observe(RateLimit { remaining: 0, ..told }, now);
         }
         budget.exhausted(now);
-        Error::PrimaryLimit { until: Self::blocked_until(&budget, now) }
+        if let Some(until) = retry_after.and_then(|wait| now.checked_add(wait).ok()) {
+            budget.hold(until, now);
+        }
+        // The end of a hold may lie before the reset.
+        let until = Self::blocked_until(&budget, now);
+        Error::PrimaryLimit { until: Self::blocked_until(&budget, until) }
     }
 
     /// GitHub asks to slow down.

@@ -47,13 +47,27 @@ fn the_floor_is_for_chunks_that_start_and_the_rest_for_those_under_way() {
 fn exhaustion_is_believed_even_where_points_seem_left() {
     let governor = Governor::new(clock);
     governor.observe(told(3_000));
-    let until = governor.exhausted().until().unwrap();
+    let until = governor.exhausted(None).until().unwrap();
     assert_eq!(until.as_second(), clock().as_second() + 601);
     assert!(matches!(governor.preflight(1, 0), Err(Error::PrimaryLimit { .. })));
     let unknown = Governor::new(clock);
-    let until = unknown.exhausted().until().unwrap();
+    let until = unknown.exhausted(None).until().unwrap();
     assert_eq!(until.as_second(), clock().as_second() + 60);
     assert!(unknown.preflight(1, 0).is_err());
+}
+
+#[test]
+fn after_exhaustion_nothing_goes_before_the_later_of_reset_and_retry_after() {
+    for (reset, retry_after, expected) in [(10, 60, 60), (600, 60, 601)] {
+        let governor = Governor::new(clock);
+        let reset_at = Timestamp::from_second(clock().as_second() + reset).ok();
+        governor.observe(RateLimit { limit: 5_000, remaining: 0, reset_at });
+        let error = governor.exhausted(Some(SignedDuration::from_secs(retry_after)));
+        assert!(matches!(error, Error::PrimaryLimit { .. }), "{error:?}");
+        assert_eq!(error.until().unwrap().as_second() - clock().as_second(), expected);
+        let refused = governor.preflight(1, 0).unwrap_err().until().unwrap();
+        assert_eq!(refused.as_second() - clock().as_second(), 60);
+    }
 }
 
 #[test]
