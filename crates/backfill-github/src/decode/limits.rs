@@ -15,7 +15,8 @@ const DATE_ROUNDING: SignedDuration = SignedDuration::from_secs(1);
 /// The headers that the client reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LimitHeaders {
-    /// The primary limit, if limit and remaining are told. Its reset is by our clock.
+    /// The primary limit, if limit and remaining are told. Its reset is by our clock. A limit of
+    /// nothing is none: so GitHub answers a credential that it rejects.
     pub(crate) rate_limit: Option<RateLimit>,
     /// Points left, even where the rest is missing.
     pub(crate) remaining: Option<i64>,
@@ -39,7 +40,9 @@ impl LimitHeaders {
             .map(|at| to_our_clock(at, skew));
         let remaining = count("x-ratelimit-remaining");
         let rate_limit = match (count("x-ratelimit-limit"), remaining) {
-            (Some(limit), Some(remaining)) => Some(RateLimit { limit, remaining, reset_at }),
+            (Some(limit), Some(remaining)) if limit > 0 => {
+                Some(RateLimit { limit, remaining, reset_at })
+            }
             _ => None,
         };
         let retry_after = retry_after(headers, arrived);

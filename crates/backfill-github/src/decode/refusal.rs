@@ -63,9 +63,12 @@ pub(crate) fn by_status(answered: &Answered<'_>, body: &str) -> Option<Refusal> 
         return Some(refusal);
     }
     let is_githubs = said.is_some();
+    let speaks_of_limit = text.to_lowercase().contains("rate limit");
+    let is_spent = headers.rate_limit.is_some_and(|told| told.remaining == 0);
     let message = short(&said.unwrap_or_default());
     Some(match status {
-        403 | 429 if headers.remaining == Some(0) => Refusal::Primary,
+        429 if is_spent => Refusal::Primary,
+        403 if is_spent && speaks_of_limit => Refusal::Primary,
         429 => Refusal::Secondary,
         403 if headers.retry_after.is_some() => Refusal::Secondary,
         403 if headers.sso_required => Error::SamlRequired.into(),

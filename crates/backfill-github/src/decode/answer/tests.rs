@@ -98,6 +98,21 @@ fn broken_answers_are_told_apart() {
     }
 }
 
+const SPENT: Headers = &[("x-ratelimit-limit", "5000"), ("x-ratelimit-remaining", "0")];
+/// As GitHub answers a credential that it rejects.
+const NO_LIMIT: Headers = &[("x-ratelimit-limit", "0"), ("x-ratelimit-remaining", "0")];
+
+#[test]
+fn a_refusal_without_points_left_is_exhaustion_only_where_there_were_any() {
+    let body = r#"{"message":"Resource not accessible by personal access token"}"#;
+    for headers in [SPENT, NO_LIMIT] {
+        let found = refusal_with(403, headers, body);
+        assert!(matches!(found, Refusal::Other(Error::PermissionDenied { .. })), "{found:?}");
+    }
+    let found = refusal_with(429, NO_LIMIT, "{}");
+    assert!(matches!(found, Refusal::Secondary), "{found:?}");
+}
+
 #[test]
 fn both_forms_of_exhaustion_are_the_primary_limit() {
     let cases: &[(u16, Headers, &str)] = &[
@@ -122,8 +137,8 @@ fn both_forms_of_exhaustion_are_the_primary_limit() {
             &[],
             r#"{"message":"API rate limit exceeded for user ID 1.","documentation_url":"x"}"#,
         ),
-        (429, &[("x-ratelimit-remaining", "0")], r#"{"message":"Slow"}"#),
-        (403, &[("x-ratelimit-remaining", "0")], "{}"),
+        (429, SPENT, r#"{"message":"Slow"}"#),
+        (403, SPENT, r#"{"message":"Rate limit of this credential: used up"}"#),
     ];
     for (status, headers, body) in cases {
         let found = refusal_with(*status, headers, body);
