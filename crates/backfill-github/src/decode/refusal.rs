@@ -90,7 +90,7 @@ fn said(body: &str) -> Option<String> {
 /// The cause by the text of a bare `message`, under whatever status it comes.
 pub(crate) fn by_message(message: &str, headers: &LimitHeaders) -> Option<Refusal> {
     let has = |text: &str| message.contains(text);
-    if has("secondary rate limit") || has("abuse detection") {
+    if speaks_of_secondary_limit(message) {
         Some(Refusal::Secondary)
     } else if has("API rate limit exceeded") || has("API rate limit already exceeded") {
         Some(Refusal::Primary)
@@ -111,6 +111,10 @@ pub(crate) fn by_message(message: &str, headers: &LimitHeaders) -> Option<Refusa
     } else {
         None
     }
+}
+
+fn speaks_of_secondary_limit(message: &str) -> bool {
+    message.contains("secondary rate limit") || message.contains("abuse detection")
 }
 
 /// The cause that weighs most among the `errors` of an answer under status 200. An answer that
@@ -139,7 +143,8 @@ fn cause(error: &GraphQlError, answered: &Answered<'_>) -> Refusal {
     let elapsed = answered.elapsed;
     let message = short(&error.message);
     if weight(error) == 0 {
-        return Refusal::Primary;
+        let is_secondary = speaks_of_secondary_limit(&error.message);
+        return if is_secondary { Refusal::Secondary } else { Refusal::Primary };
     }
     // Under one pull request it is another's organization that is guarded: not the one we walk.
     let is_guarded = |refusal: &Refusal| {

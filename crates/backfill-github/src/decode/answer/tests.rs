@@ -150,9 +150,10 @@ fn both_forms_of_exhaustion_are_the_primary_limit() {
 fn every_form_of_a_secondary_limit_is_one() {
     let body = r#"{"documentation_url":"https://docs.github.com/x#about-secondary-rate-limits","message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again. If you reach out to GitHub Support for help, please include the request ID 1."}"#;
     let abuse = r#"{"message":"You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."}"#;
-    let in_errors =
-        r#"{"errors":[{"message":"You have exceeded a secondary rate limit. Please wait."}]}"#;
-    for (status, body) in [(200, body), (403, body), (429, body), (403, abuse), (200, in_errors)] {
+    let in_errors = r#"{"errors":[{"message":"You have exceeded a secondary rate limit."}]}"#;
+    let typed = in_errors.replace("[{", r#"[{"type":"RATE_LIMITED","#);
+    let bodies = [(200, body), (403, body), (429, body), (403, abuse), (200, in_errors)];
+    for (status, body) in bodies.into_iter().chain([(200, typed.as_str())]) {
         let found = refusal(status, body);
         assert!(matches!(found, Refusal::Secondary), "{status} {body}: {found:?}");
     }
