@@ -7,6 +7,8 @@ mod tests;
 
 use std::time::Duration;
 
+use backfill_engine::chunk::NOISE_SECONDS;
+
 use super::envelope::{Envelope, GraphQlError};
 use super::limits::LimitHeaders;
 use crate::error::Error;
@@ -45,6 +47,9 @@ pub(crate) fn by_status(answered: &Answered<'_>, body: &str) -> Option<Refusal> 
         return None;
     }
     if status == 502 || status == 504 {
+        return Some(Error::TimedOut { status: Some(status), elapsed }.into());
+    }
+    if status >= 500 && elapsed.as_secs_f64() >= NOISE_SECONDS {
         return Some(Error::TimedOut { status: Some(status), elapsed }.into());
     }
     if status >= 500 || status == 408 {

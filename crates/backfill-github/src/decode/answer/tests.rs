@@ -84,8 +84,8 @@ fn broken_answers_are_told_apart() {
         (200, r#"{"data":{"node":{"id" "#, "Truncated"),
         (200, "plain text", "NotJson"),
         (201, "", "NotJson"),
-        (500, "", "ServerError"),
-        (503, "<html></html>", "ServerError"),
+        (500, "", "TimedOut"),
+        (503, "<html></html>", "TimedOut"),
         (408, "", "ServerError"),
     ];
     for (status, body, name) in cases {

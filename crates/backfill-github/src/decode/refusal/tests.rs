@@ -16,6 +16,25 @@ fn refused(body: &str) -> Error {
 }
 
 #[test]
+fn an_error_of_the_server_that_comes_late_is_a_timeout() {
+    let headers = LimitHeaders::default();
+    let found = |status, seconds| {
+        let elapsed = Duration::from_secs(seconds);
+        match by_status(&Answered { status, headers: &headers, elapsed }, "") {
+            Some(Refusal::Other(error)) => error,
+            other => unreachable!("{other:?}"),
+        }
+    };
+    for status in [500, 503, 599] {
+        let (late, early) = (found(status, 9), found(status, 1));
+        assert!(late.is_size_related() && late.elapsed().is_some(), "{late:?}");
+        assert!(!early.is_size_related(), "{early:?}");
+        assert_eq!(late.reason(), early.reason());
+    }
+    assert!(!found(408, 9).is_size_related());
+}
+
+#[test]
 fn no_errors_may_be_told_as_null() {
     let headers = LimitHeaders::default();
     let answered = Answered { status: 200, headers: &headers, elapsed: Duration::ZERO };
