@@ -50,10 +50,8 @@ impl Draft {
     /// The draft as its first page shows it.
     pub(crate) fn begin(from: page::PullRequest) -> Result<Self, Error> {
         let number = i64::from(from.number);
-        let labels = match from.labels {
-            Some(labels) => Gathered::begin(labels, |label| Ok(label.name))?,
-            None => Gathered::announced(0),
-        };
+        let labels = from.labels.ok_or_else(|| null_at(format!("#{number}.labels")))?;
+        let labels = Gathered::begin(labels, |label| Ok(label.name))?;
         let assignees = Gathered::begin(from.assignees, |user| Ok(user.login))?;
         let reviews =
             from.reviews.map(|all| Gathered::begin(all, |one| review(one, number))).transpose()?;
@@ -268,8 +266,12 @@ fn page_of<C: DeserializeOwned>(
         serde_json::from_str(under.get()).map_err(|source| Error::Unreadable(source.into()))?;
     let found = found.ok_or(Error::PullRequestNotFound)?;
     *has_moved |= found.head_ref_oid.is_some_and(|head| head != shell.head_sha);
-    let path = format!("#{}", shell.number);
-    found.page.ok_or(Error::PartMissing { path, message: "a connection is null".to_owned() })
+    found.page.ok_or_else(|| null_at(format!("#{}", shell.number)))
+}
+
+/// A list that must be there, and no error says why it is not: nobody knows what is in it.
+fn null_at(path: String) -> Error {
+    Error::PartMissing { path, message: "a connection is null".to_owned() }
 }
 
 fn continued<T>(part: &mut Option<Gathered<T>>) -> Result<&mut Gathered<T>, Error> {

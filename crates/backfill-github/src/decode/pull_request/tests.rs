@@ -7,18 +7,37 @@ use super::*;
 
 /// A pull request with these files on its first page of as many as GitHub counts.
 fn begun(changed: i64, counted: i64, files: std::ops::Range<i64>) -> Draft {
-    let pull_request = json!({
+    let mut pull_request = bare();
+    pull_request["changedFiles"] = changed.into();
+    pull_request["files"] = page(counted, files);
+    draft(pull_request).unwrap()
+}
+
+fn draft(pull_request: Value) -> Result<Draft, Error> {
+    Draft::begin(serde_json::from_value(pull_request).unwrap())
+}
+
+/// A pull request without anything.
+fn bare() -> Value {
+    json!({
         "id": "PR_1", "fullDatabaseId": "7", "number": 1, "title": "", "body": "",
         "state": "OPEN", "isDraft": false, "author": null, "mergedBy": null,
         "authorAssociation": "NONE", "createdAt": "2024-01-01T00:00:00Z",
         "updatedAt": "2024-01-01T00:00:00Z", "closedAt": null, "mergedAt": null,
         "baseRefName": "main", "baseRefOid": "b", "headRefName": "change", "headRefOid": "head",
         "headRepository": null, "mergeCommit": null, "milestone": null, "additions": 0,
-        "deletions": 0, "changedFiles": changed, "url": "https://github.com/o/r/pull/1",
-        "labels": null, "assignees": list(0, &[], None),
-        "files": page(counted, files),
-    });
-    Draft::begin(serde_json::from_value(pull_request).unwrap()).unwrap()
+        "deletions": 0, "changedFiles": 0, "url": "https://github.com/o/r/pull/1",
+        "labels": list(0, &[], None), "assignees": list(0, &[], None),
+    })
+}
+
+#[test]
+fn labels_that_are_null_without_a_word_are_not_none() {
+    assert!(draft(bare()).unwrap().finish().unwrap().labels.is_empty());
+    let mut without = bare();
+    without["labels"] = Value::Null;
+    let error = draft(without).unwrap_err();
+    assert!(matches!(error, Error::PartMissing { .. }), "{error:?}");
 }
 
 fn page(counted: i64, files: std::ops::Range<i64>) -> Value {
