@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use backfill_engine::model::{AccountType, Actor, Part, PullRequest};
 use backfill_github::Depth;
 use serde_json::{Value, json};
-use served::{ALL_PARTS, Served, USUAL_PARTS, chunk, resolve, walk};
+use served::{
+    ALL_PARTS, Served, USUAL_PARTS, chunk, pull_line, repository_line, resolve, review_comments,
+    walk,
+};
 
 fn id(actor: Option<&Actor>) -> Value {
     json!(actor.map(|actor| actor.github_id))
@@ -218,32 +221,6 @@ async fn a_walk_of_usual_parts_stays_within_its_requests() {
     assert!(points <= 200, "{points} points");
 }
 
-fn repository_line() -> String {
-    json!({"kind": "repository", "nameWithOwner": "o/r", "databaseId": 42,
-        "createdAt": "2020-01-01T00:00:00Z"})
-    .to_string()
-}
-
-fn pull_line(number: u32, more: Value) -> String {
-    let mut line = json!({"kind": "pullRequest", "repository": "o/r", "number": number,
-        "createdAt": format!("2020-01-02T00:{:02}:{:02}Z", number / 60, number % 60)});
-    let Value::Object(more) = more else { panic!("no object") };
-    line.as_object_mut().unwrap().extend(more);
-    line.to_string()
-}
-
-fn review_comments(count: u64, of_thread: impl Fn(u64) -> Option<u64>) -> Vec<Value> {
-    (0..count)
-        .map(|at| {
-            json!({"fullDatabaseId": (9_000_000_000 + at).to_string(), "body": format!("c{at}"),
-                "path": "a.rs", "review": null,
-                "replyTo": of_thread(at).map(|first| (9_000_000_000 + first).to_string()),
-                "author": {"__typename": "User", "login": "mona", "databaseId": 7},
-                "createdAt": "2020-02-01T00:00:00Z"})
-        })
-        .collect()
-}
-
 #[tokio::test]
 async fn monsters_come_back_whole() {
     let commits: Vec<Value> = (0..3_000)
@@ -352,6 +329,28 @@ async fn any_kind_of_author_can_be_stored() {
         Some((AccountType::User, 11)),
     ];
     assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn what_the_tokens_owner_has_not_published_is_not_read() {
+    let mut comments = review_comments(4, |at| (at == 2).then_some(1));
+    // A thread that is a draft as a whole, and a drafted answer in one that is not.
+    for (at, review) in [(0, "11"), (1, "12"), (2, "11"), (3, "12")] {
+        comments[at]["review"] = json!(review);
+    }
+    let pull = json!({"reviewComments": comments, "reviews": [
+        {"fullDatabaseId": "11", "state": "PENDING", "body": "not yet"},
+        {"fullDatabaseId": "12", "state": "APPROVED", "body": "well"}]});
+    let served = Served::world("drafts", &[repository_line(), pull_line(1, pull)]);
+    let client = served.client();
+    let repository = resolve(&client, "o/r").await;
+    let read = walk(&client, &repository, 5, &USUAL_PARTS).await.remove(0);
+    let reviews: Vec<_> = read.reviews.iter().map(|review| review.body.as_str()).collect();
+    let comments: Vec<_> = read.review_comments.iter().map(|one| one.body.as_str()).collect();
+    assert_eq!((reviews, comments), (vec!["well"], vec!["c1", "c3"]));
+    assert_eq!(read.review_count, 1);
+    assert_eq!(read.captured, USUAL_PARTS);
+    served.requests().await;
 }
 
 #[tokio::test]

@@ -15,6 +15,21 @@ pub(crate) fn id(full: Option<BigInt>, number: i64, what: &'static str) -> Resul
     full.map(|full| full.0).ok_or(Error::Unidentified { number, what })
 }
 
+/// GitHub's word for what its author has not published yet: it is counted and shown to them alone,
+/// so what is read with their token has it, too.
+const PENDING: &str = "PENDING";
+
+pub(crate) fn is_published(review: &Review) -> bool {
+    review.state != PENDING
+}
+
+/// A review comment, and whether its author has published it.
+#[derive(Clone, Debug)]
+pub(crate) struct Remark {
+    pub(crate) comment: ReviewComment,
+    pub(crate) is_published: bool,
+}
+
 pub(crate) fn review(from: asked::PullRequestReview, number: i64) -> Result<Review, Error> {
     Ok(Review {
         github_id: id(from.full_database_id, number, "a review")?,
@@ -32,10 +47,11 @@ pub(crate) fn review(from: asked::PullRequestReview, number: i64) -> Result<Revi
 pub(crate) fn review_comment(
     from: asked::PullRequestReviewComment,
     number: i64,
-) -> Result<ReviewComment, Error> {
+) -> Result<Remark, Error> {
+    let is_published = from.state.into_word() != PENDING;
     let review = from.pull_request_review;
     let answered = from.reply_to;
-    Ok(ReviewComment {
+    let comment = ReviewComment {
         github_id: id(from.full_database_id, number, "a review comment")?,
         author: actor(from.author),
         body: from.body,
@@ -56,7 +72,8 @@ pub(crate) fn review_comment(
         diff_hunk: Some(from.diff_hunk),
         commit_id: from.commit.map(|commit| commit.oid.0),
         html_url: Some(from.url.0),
-    })
+    };
+    Ok(Remark { comment, is_published })
 }
 
 pub(crate) fn comment(from: asked::IssueComment, number: i64) -> Result<Comment, Error> {

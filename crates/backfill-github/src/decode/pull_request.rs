@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::actors::actor;
-use super::children::{comment, commit, file, id, review, review_comment};
+use super::children::{comment, commit, file, id, is_published, review, review_comment};
 use super::gathered::{Gathered, Next, counted, distinct};
 use super::thread::Thread;
 use crate::error::Error;
@@ -214,8 +214,9 @@ impl Draft {
         // Not counted: GitHub counts apps among them that it does not list.
         whole.assignees = self.assignees.found;
         if let Some(reviews) = self.reviews {
-            whole.review_count = reviews.total;
             whole.reviews = distinct(reviews, Part::Reviews, number, |one| one.github_id)?;
+            whole.reviews.retain(is_published);
+            whole.review_count = i64::try_from(whole.reviews.len()).unwrap_or(i64::MAX);
             whole.captured.push(Part::Reviews);
         }
         if let Some(threads) = self.threads {

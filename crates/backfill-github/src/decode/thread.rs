@@ -4,7 +4,7 @@
 
 use backfill_engine::model::{NodeId, Part, ReviewComment};
 
-use super::children::review_comment;
+use super::children::{Remark, review_comment};
 use super::gathered::{Gathered, distinct};
 use crate::error::Error;
 use crate::queries::threads::PullRequestReviewThread;
@@ -16,7 +16,7 @@ pub(crate) struct Thread {
     is_resolved: bool,
     line: Option<i64>,
     side: String,
-    pub(crate) comments: Gathered<ReviewComment>,
+    pub(crate) comments: Gathered<Remark>,
 }
 
 impl Thread {
@@ -36,19 +36,21 @@ impl Thread {
         self.id.clone()
     }
 
-    /// Its comments, each with what only the thread knows.
+    /// Its published comments, each with what only the thread knows.
     pub(crate) fn finish(
         self,
         number: i64,
     ) -> Result<impl Iterator<Item = ReviewComment> + use<>, Error> {
         let Self { id, is_resolved, line, side, comments } = self;
-        let comments = distinct(comments, Part::ReviewComments, number, |one| one.github_id)?;
-        Ok(comments.into_iter().map(move |comment| ReviewComment {
+        let comments =
+            distinct(comments, Part::ReviewComments, number, |one| one.comment.github_id)?;
+        let published = comments.into_iter().filter(|one| one.is_published);
+        Ok(published.map(move |one| ReviewComment {
             thread_id: Some(id.clone()),
             is_resolved,
             line,
             side: Some(side.clone()),
-            ..comment
+            ..one.comment
         }))
     }
 }

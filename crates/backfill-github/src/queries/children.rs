@@ -71,6 +71,7 @@ macro_rules! word {
     };
 }
 word!(PullRequestReviewState, Commented = "COMMENTED");
+word!(PullRequestReviewCommentState, Submitted = "SUBMITTED");
 word!(PatchStatus, Modified = "MODIFIED");
 word!(DiffSide, Right = "RIGHT");
 word!(CommentAuthorAssociation, None = "NONE");
@@ -127,6 +128,7 @@ pub(crate) struct ReviewCommentRef {
 pub(crate) struct PullRequestReviewComment {
     pub(crate) full_database_id: Option<BigInt>,
     pub(crate) author: Option<Actor>,
+    pub(crate) state: PullRequestReviewCommentState,
     pub(crate) body: String,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,

@@ -13,7 +13,7 @@ use backfill_engine::model::{Cursor, Part, PullRequest, Repository};
 use backfill_github::{Chunk, ChunkRequest, Client, Config, Error, GitHub};
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub const ALL_PARTS: [Part; 5] =
     [Part::Reviews, Part::ReviewComments, Part::Comments, Part::Commits, Part::Files];
@@ -161,4 +161,33 @@ pub async fn walk(
         }
         cursor = chunk.end_cursor;
     }
+}
+
+/// A line of a world: the repository.
+pub fn repository_line() -> String {
+    json!({"kind": "repository", "nameWithOwner": "o/r", "databaseId": 42,
+        "createdAt": "2020-01-01T00:00:00Z"})
+    .to_string()
+}
+
+/// A line of a world: a pull request of that repository.
+pub fn pull_line(number: u32, more: Value) -> String {
+    let mut line = json!({"kind": "pullRequest", "repository": "o/r", "number": number,
+        "createdAt": format!("2020-01-02T00:{:02}:{:02}Z", number / 60, number % 60)});
+    let Value::Object(more) = more else { panic!("no object") };
+    line.as_object_mut().unwrap().extend(more);
+    line.to_string()
+}
+
+/// Review comments of a pull request, each with the place of the one it answers.
+pub fn review_comments(count: u64, of_thread: impl Fn(u64) -> Option<u64>) -> Vec<Value> {
+    (0..count)
+        .map(|at| {
+            json!({"fullDatabaseId": (9_000_000_000 + at).to_string(), "body": format!("c{at}"),
+                "path": "a.rs", "review": null,
+                "replyTo": of_thread(at).map(|first| (9_000_000_000 + first).to_string()),
+                "author": {"__typename": "User", "login": "mona", "databaseId": 7},
+                "createdAt": "2020-02-01T00:00:00Z"})
+        })
+        .collect()
 }

@@ -9,7 +9,7 @@ use super::super::plan::Field;
 use super::pull_request::web;
 use super::{account, association, connection, time, unknown};
 use crate::world::index::Key;
-use crate::world::model::ReviewState;
+use crate::world::model::{PullRequest, ReviewComment, ReviewState};
 use crate::world::{Thread, ids};
 
 /// The reviews of a pull request.
@@ -114,6 +114,17 @@ pub fn thread<'w>(inside: &Inside<'w>, thread: &Thread, field: &Field) -> Answer
     }
 }
 
+/// The place of the review that a comment belongs to.
+fn review_of(pull: &PullRequest, comment: &ReviewComment) -> Option<usize> {
+    pull.reviews.iter().position(|review| Some(review.full_database_id) == comment.review)
+}
+
+/// The comments of a review that its author has not published yet are not published, either.
+fn comment_state(pull: &PullRequest, comment: &ReviewComment) -> &'static str {
+    let review = review_of(pull, comment).map(|place| pull.reviews[place].state);
+    if review == Some(ReviewState::Pending) { "PENDING" } else { "SUBMITTED" }
+}
+
 pub fn comment<'w>(
     scene: &Scene<'w>,
     inside: &Inside<'w>,
@@ -130,6 +141,7 @@ pub fn comment<'w>(
         "author" => account::actor(scene, comment.author.as_ref()),
         "authorAssociation" => association(comment.author_association.as_ref()),
         "body" => Answer::of(&comment.body),
+        "state" => Answer::text(comment_state(pull, comment)),
         "path" => Answer::of(&comment.path),
         "position" => comment.position.map_or(Answer::Null, Answer::Int),
         "line" => comment.line.or(comment.position).map_or(Answer::Null, Answer::Int),
@@ -152,10 +164,7 @@ pub fn comment<'w>(
             Answer::object(found.map(|place| Object::ReviewComment(inside.clone(), *place)))
         }
         "pullRequestReview" => {
-            let of_it = |review: &crate::world::model::Review| {
-                Some(review.full_database_id) == comment.review
-            };
-            let place = pull.reviews.iter().position(of_it);
+            let place = review_of(pull, comment);
             Answer::object(place.map(|place| Object::Review(inside.clone(), place)))
         }
         "pullRequest" | "repository" => parent(inside, field),
