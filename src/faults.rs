@@ -60,6 +60,12 @@ pub fn of_store(error: &backfill_store::Error) -> Fault {
     }
 }
 
+/// The cursor in the database is another than the one that was committed, as after a failover to a
+/// standby that lacked the last commits: what is known of the walk counts no more.
+pub fn set_back() -> Fault {
+    new(Reason::StoreConflict, "the database was set back; the walk goes on from where it is there")
+}
+
 /// The database could not be migrated at the start; it is tried again until it can.
 pub fn migrating() -> Fault {
     new(Reason::StoreUnavailable, "the database's schema is still to be brought up to date")

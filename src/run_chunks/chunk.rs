@@ -92,6 +92,9 @@ async fn fetch_and_commit(
     state: &BackfillState,
     signals: &impl Signals,
 ) -> Result<BackfillState, Halt> {
+    if claim.first_cursor != state.cursor {
+        return Err(Halt::Fault(faults::set_back()));
+    }
     let (after, requests, points) = match seek(run, state, claim.first_cursor.clone()).await? {
         Seek::Found { after, requests, points } => (after, requests, points),
         Seek::Further { end_cursor, has_next_page, requests, points } => {

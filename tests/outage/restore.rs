@@ -67,3 +67,30 @@ async fn a_database_set_back_to_a_backup_goes_on_from_there_to_the_same_rows() {
     assert_eq!(trial.asked("ListPullRequests").await, 10 + again, "only what the backup lacked");
     trial.finish().await;
 }
+
+/// What a standby has that lacked the commit of the first chunk, from the claim of the second on.
+const LOSE_THE_FIRST_CHUNK: &str = "
+    CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        UPDATE progressive_backfill_state SET last_processed_cursor = NULL, back_to = NULL,
+            last_processed_pr_number = NULL, processed_prs = 0, stored_prs = 0;
+        DELETE FROM backfill_chunks;
+        DELETE FROM comments; DELETE FROM reviews; DELETE FROM pull_requests;
+        NEW.first_cursor := NULL;
+        RETURN NEW; END $$;
+    CREATE TRIGGER lose BEFORE INSERT ON backfill_chunks FOR EACH ROW
+        WHEN (NEW.chunk_number = 2) EXECUTE FUNCTION lose()";
+
+#[tokio::test]
+async fn a_failover_that_loses_a_commit_between_two_chunks_costs_no_pull_request() {
+    let ground = shared(World::of("acme/lost", 20)).await;
+    ground.rows.execute(LOSE_THE_FIRST_CHUNK).await.unwrap();
+    let trial = ground.start().await;
+    let mut spec = spec("acme/lost", 5);
+    spec["maxPullRequests"] = 10.into();
+    trial.apply("lost", spec).await;
+    trial.succeeded("lost").await;
+    let newest = Oracle::of("acme/lost").only(|number, _| number > 10);
+    assert_eq!(newest.check(&trial).await, 10);
+    assert_chained(&trial.rows, 1).await;
+    trial.finish().await;
+}

@@ -146,7 +146,7 @@ reasons! {
         StoreReadOnly => Transient,
         /// Postgres has no space left.
         StorageFull => Transient,
-        /// A transaction lost against another one again and again.
+        /// A transaction lost against another one again and again, or the database was set back.
         StoreConflict => Transient,
         /// Another instance has taken over; this one's work was rolled back.
         Fenced => Transient,

@@ -62,6 +62,7 @@ impl Store {
     /// Stores a chunk and moves the cursor, in one transaction under the lease's epoch.
     ///
     /// [`Error::Fenced`]: another has taken over, nothing of it remains.
+    /// [`Error::ClaimLost`]: the chunk is no longer claimed, nothing of it remains either.
     /// [`Error::OutcomeUnknown`]: acquire again and compare the cursor; never commit again.
     pub async fn commit_chunk(
         &self,
@@ -215,7 +216,7 @@ async fn complete_row(
         .bind(unchanged);
     match tx.execute(query).await? {
         1 => Ok(()),
-        _ => Err(Error::Inconsistent(format!("chunk {} is not being processed", claim.number))),
+        _ => Err(Error::ClaimLost(claim.number)),
     }
 }
 

@@ -71,6 +71,10 @@ pub enum Error {
     /// Another holder has a newer epoch: everything was rolled back.
     #[error("another instance has taken the lease over")]
     Fenced,
+    /// The chunk's row is gone or closed: the database was set back, as by a failover to a standby
+    /// that lacked the last commits, or it was put in order. Everything was rolled back.
+    #[error("chunk {0} is no longer claimed; the database may have been set back")]
+    ClaimLost(i64),
     /// Another holder's lease has not run out.
     #[error("{holder} holds the lease until {until}")]
     LeaseHeld {
@@ -123,7 +127,9 @@ impl Error {
             | Self::Timeout(_) => Reason::StoreUnavailable,
             Self::ReadOnly(_) => Reason::StoreReadOnly,
             Self::StorageFull(_) => Reason::StorageFull,
-            Self::Serialization(_) | Self::Deadlock(_) => Reason::StoreConflict,
+            Self::Serialization(_) | Self::Deadlock(_) | Self::ClaimLost(_) => {
+                Reason::StoreConflict
+            }
             Self::NotMigrated(_) | Self::ForeignTable { .. } => Reason::StoreNotMigrated,
             Self::Fenced => Reason::Fenced,
             Self::LeaseHeld { .. } => Reason::LeaseHeld,
@@ -148,6 +154,7 @@ impl Error {
             | Self::StorageFull(_)
             | Self::Serialization(_)
             | Self::Deadlock(_)
+            | Self::ClaimLost(_)
             | Self::Fenced
             | Self::LeaseHeld { .. } => Disposition::Transient,
             Self::Config(_)
@@ -317,6 +324,7 @@ mod tests {
             Error::Unavailable(source()),
             Error::ReadOnly(source()),
             Error::Fenced,
+            Error::ClaimLost(7),
             Error::Claimed { owner },
             Error::RepositoryReplaced { name: "a/b".into() },
             Error::Inconsistent(String::new()),

@@ -62,7 +62,8 @@ impl Store {
 
     /// Marks a walk as proved. The counters are set to what was counted, so that no drift of a
     /// counter outlives a proof, the total of a walk with bounds to what lies inside, and the
-    /// workspaces of the repository are counted anew.
+    /// workspaces of the repository are counted anew. [`Error::Fenced`] where another has taken
+    /// over, or where the walk is not at its end any more because the database was set back.
     pub async fn complete(&self, lease: &Lease, ledger: &Ledger) -> Result<BackfillState, Error> {
         let state = retrying(|| async move {
             let mut tx = self.begin().await?;
@@ -129,7 +130,7 @@ const COMPLETE: &str = "-- complete_walk\n\
                 AND max_pull_requests IS NULL THEN total_prs ELSE $4::bigint END, \
         consecutive_errors = 0, failed_attempts = 0, next_attempt_at = NULL, \
         metadata = metadata - 'pause_reason', updated_at = now() \
-    WHERE id = $1 AND lease_epoch = $2";
+    WHERE id = $1 AND lease_epoch = $2 AND stage = 'Verify'";
 
 const TOUCH_REPOSITORY: &str = "-- touch_repository\n\
     UPDATE repositories r SET last_updated_at = now(), stored_at = now() \

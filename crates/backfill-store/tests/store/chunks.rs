@@ -1,5 +1,6 @@
 //! The life of a chunk: claim, commit, no-op commit, and what is refused.
 
+use backfill_api::Disposition;
 use backfill_engine::model::{Cursor, PullRequestNumber, Stage, StateStatus};
 use backfill_store::Error;
 
@@ -100,7 +101,9 @@ async fn a_chunk_that_was_given_up_leaves_a_smaller_size() {
     assert_eq!((state.chunk_size, state.quick_pages, state.recent_failures), (Some(12), 0, 1));
     let page = chunk(vec![pull_request(9)], "c1");
     let given_up = store.commit_chunk(&acquired.lease, &claim, &page).await;
-    assert!(matches!(given_up, Err(Error::Inconsistent(_))), "{given_up:?}");
+    let Err(given_up) = given_up else { panic!("a chunk that is closed was committed") };
+    assert!(matches!(given_up, Error::ClaimLost(1)), "{given_up:?}");
+    assert_eq!(given_up.disposition(), Disposition::Transient, "the state is read anew");
     assert_eq!(database.text("SELECT count(*) FROM pull_requests").await, "0");
 
     store.acquire(acquired.lease.state_id, UID).await.unwrap();

@@ -44,6 +44,7 @@ async fn a_repository_that_another_object_captures_now_stays() {
     let store = database.store("one");
     let (acquired, _) = claimed(&store).await;
     let ledger = store.ledger(acquired.state.id).await.unwrap();
+    database.end_walks().await;
     store.complete(&acquired.lease, &ledger).await.unwrap();
     let taken = begin_on(&store, OTHER, &repository(42, "acme/api")).await.unwrap();
     let lease = store.acquire(taken.id, OTHER).await.unwrap().lease;

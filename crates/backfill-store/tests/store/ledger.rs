@@ -30,6 +30,11 @@ async fn a_whole_walk_holds() {
     assert_eq!((ledger.stored, ledger.set_aside.as_slice()), (3, &[PullRequestNumber(6)][..]));
     assert_eq!(ledger.newest, Some((PullRequestNumber(9), pull_request(9).created_at)));
 
+    // A database that was set back is at an earlier stage, whatever its ledger says.
+    database.run("UPDATE progressive_backfill_state SET stage = 'Walk'").await;
+    let early = store.complete(&lease, &ledger).await;
+    assert!(matches!(early, Err(Error::Fenced)), "{early:?}");
+    database.end_walks().await;
     let done = store.complete(&lease, &ledger).await.unwrap();
     assert_eq!(done.status, StateStatus::Completed);
     assert_eq!((done.processed_pull_requests, done.stored_pull_requests), (4, 3));

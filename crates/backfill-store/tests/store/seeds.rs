@@ -187,6 +187,7 @@ async fn workspaces_and_their_items_come_first() {
     assert_eq!(answer(&database, totals, &id).await, "Team,1,1,2,0");
     let before = database.text("SELECT xmin FROM workspaces").await;
     let lease = store.acquire(state.id, UID).await.unwrap().lease;
+    database.end_walks().await;
     store.complete(&lease, &store.ledger(state.id).await.unwrap()).await.unwrap();
     assert_eq!(database.text("SELECT xmin FROM workspaces").await, before, "equal totals");
     database

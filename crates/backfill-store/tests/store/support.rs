@@ -121,6 +121,11 @@ impl Database {
         bare.collect::<Vec<_>>().join(";")
     }
 
+    /// Brings all walks to their last page.
+    pub async fn end_walks(&self) {
+        self.run("UPDATE progressive_backfill_state SET stage = 'Verify'").await;
+    }
+
     /// Runs statements.
     pub async fn run(&self, sql: &str) {
         let mut connection = self.connection().await;

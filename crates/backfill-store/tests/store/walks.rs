@@ -83,6 +83,7 @@ async fn a_finished_backfill_may_be_taken() {
     let state = begin(&store, UID).await;
     let lease = store.acquire(state.id, UID).await.unwrap().lease;
     let ledger = store.ledger(state.id).await.unwrap();
+    database.end_walks().await;
     store.complete(&lease, &ledger).await.unwrap();
     let taken = begin(&store, OTHER).await;
     assert_eq!((taken.id, taken.walk, taken.status), (state.id, 2, StateStatus::Active));
@@ -270,6 +271,7 @@ async fn the_row_of_a_repository_says_when_it_changed() {
     database.run(age).await;
     let lease = store.acquire(state.id, UID).await.unwrap().lease;
     let ledger = store.ledger(state.id).await.unwrap();
+    database.end_walks().await;
     store.complete(&lease, &ledger).await.unwrap();
     assert_eq!(database.text(row).await, "f,f", "a proof changes last_updated_at");
 }
