@@ -5,10 +5,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 
 use crate::error::Error;
-use crate::transaction::{Limits, Tx};
+use crate::transaction::{Limits, Tx, in_time};
 
 /// The parameters a URL may carry. Others name files of this pod, or start-up options that
 /// PgBouncer refuses.
@@ -40,9 +41,12 @@ pub struct Options {
     pub statement_timeout: Duration,
     /// Bound of each wait for a lock.
     pub lock_timeout: Duration,
+    /// How much longer than a statement's bound its answer is waited for: a server that has gone
+    /// silent keeps none.
+    pub answer_margin: Duration,
     /// Bound of a transaction that says nothing.
     pub idle_timeout: Duration,
-    /// Bound of the wait for a free connection.
+    /// Bound of the wait for a free connection, and for the last word on one that is given back.
     pub acquire_timeout: Duration,
     /// Who we are to other instances. Stable over restarts: the pod's uid, or a flag.
     pub instance_id: String,
@@ -57,6 +61,7 @@ impl Options {
             max_connections: 10,
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(5),
+            answer_margin: Duration::from_secs(10),
             idle_timeout: Duration::from_mins(1),
             acquire_timeout: Duration::from_secs(5),
             instance_id: instance_id.into(),
@@ -81,10 +86,16 @@ impl Store {
         if options.schema.is_empty() || options.schema.len() > 63 || options.schema.contains('\0') {
             return Err(Error::Config("a schema's name has 1 to 63 bytes".to_owned()));
         }
+        let limit = options.acquire_timeout;
         let pool = |connections: u32| {
             PgPoolOptions::new()
                 .max_connections(connections.max(1))
-                .acquire_timeout(options.acquire_timeout)
+                .acquire_timeout(limit)
+                // The driver asks without a limit whether one that is given back still answers,
+                // and what it asks a silent server takes the place of another.
+                .after_release(move |connection, _| {
+                    Box::pin(async move { in_time(limit, connection.ping()).await.map(|()| true) })
+                })
                 .connect_lazy_with(target.clone())
         };
         Ok(Self {
@@ -94,6 +105,7 @@ impl Store {
                 search_path: format!("\"{}\", pg_temp", options.schema.replace('"', "\"\"")),
                 statement: options.statement_timeout,
                 lock: options.lock_timeout,
+                margin: options.answer_margin,
                 idle: options.idle_timeout,
             },
             schema: options.schema.clone(),

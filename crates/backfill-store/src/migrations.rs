@@ -24,6 +24,8 @@ impl Store {
         let limits = Limits {
             statement: Duration::from_mins(10),
             lock: Duration::from_mins(1),
+            // A script is many statements.
+            margin: Duration::from_hours(1),
             ..self.limits.clone()
         };
         let mut tx = self.begin_with(&limits).await?;

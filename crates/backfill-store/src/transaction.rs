@@ -27,11 +27,16 @@ pub(crate) struct Limits {
     pub(crate) statement: Duration,
     pub(crate) lock: Duration,
     pub(crate) idle: Duration,
+    /// How much longer than `statement` we wait for an answer ourselves: a server that has gone
+    /// silent keeps no limit.
+    pub(crate) margin: Duration,
 }
 
 /// An open transaction. Dropped without [`Tx::commit`] it rolls back.
 pub(crate) struct Tx {
     inner: sqlx::Transaction<'static, Postgres>,
+    /// The longest wait for an answer.
+    answer: Duration,
 }
 
 impl Tx {
@@ -65,8 +70,9 @@ impl Tx {
             milliseconds(limits.lock),
             milliseconds(limits.idle),
         );
-        let inner = pool.begin_with(sqlx::AssertSqlSafe(begin)).await;
-        Ok(Self { inner: inner.map_err(Error::from_driver)? })
+        let answer = limits.statement.saturating_add(limits.margin);
+        let inner = in_time(answer, pool.begin_with(sqlx::AssertSqlSafe(begin))).await;
+        Ok(Self { inner: inner.map_err(Error::from_driver)?, answer })
     }
 
     /// A statement of constant text. Unnamed: a named one would be missing on the next server
@@ -77,16 +83,14 @@ impl Tx {
 
     /// Runs several statements of constant text, without arguments.
     pub(crate) async fn run_script(&mut self, script: sqlx::SqlStr) -> Result<(), Error> {
-        sqlx::raw_sql(script)
-            .execute(&mut *self.inner)
-            .await
-            .map(|_| ())
-            .map_err(Error::from_driver)
+        let answer = in_time(self.answer, sqlx::raw_sql(script).execute(&mut *self.inner));
+        answer.await.map(|_| ()).map_err(Error::from_driver)
     }
 
     /// How many rows it touched.
     pub(crate) async fn execute(&mut self, query: Query) -> Result<i64, Error> {
-        let outcome = query.execute(&mut *self.inner).await.map_err(Error::from_driver)?;
+        let answer = in_time(self.answer, query.execute(&mut *self.inner));
+        let outcome = answer.await.map_err(Error::from_driver)?;
         i64::try_from(outcome.rows_affected())
             .map_err(|_| Error::Inconsistent("a statement touched too many rows".to_owned()))
     }
@@ -107,23 +111,38 @@ impl Tx {
 
     /// All rows.
     pub(crate) async fn fetch_all(&mut self, query: Query) -> Result<Vec<PgRow>, Error> {
-        query.fetch_all(&mut *self.inner).await.map_err(Error::from_driver)
+        let answer = in_time(self.answer, query.fetch_all(&mut *self.inner));
+        answer.await.map_err(Error::from_driver)
     }
 
     /// The one row there must be.
     pub(crate) async fn fetch_one(&mut self, query: Query) -> Result<PgRow, Error> {
-        query.fetch_one(&mut *self.inner).await.map_err(Error::from_driver)
+        let answer = in_time(self.answer, query.fetch_one(&mut *self.inner));
+        answer.await.map_err(Error::from_driver)
     }
 
     /// The row, if there is one.
     pub(crate) async fn fetch_optional(&mut self, query: Query) -> Result<Option<PgRow>, Error> {
-        query.fetch_optional(&mut *self.inner).await.map_err(Error::from_driver)
+        let answer = in_time(self.answer, query.fetch_optional(&mut *self.inner));
+        answer.await.map_err(Error::from_driver)
     }
 
     /// Commits. An answer that is lost leaves the outcome unknown, which no retry may settle.
     pub(crate) async fn commit(self) -> Result<(), Error> {
-        self.inner.commit().await.map_err(Error::from_commit)
+        in_time(self.answer, self.inner.commit()).await.map_err(Error::from_commit)
     }
+}
+
+/// The driver's answer, or that there was none: to COMMIT, too, that tells nothing of its outcome.
+pub(crate) async fn in_time<T>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let silence = || {
+        let text = format!("no answer within {limit:?}");
+        sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text))
+    };
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(silence()))
 }
 
 /// Runs a transaction again when it lost against another one: three times at most.

@@ -1,13 +1,13 @@
 //! How the database is reached: through a transaction pooler, with strict TLS, and how fast.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use backfill_store::{Error, Options, Store};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::fixtures::{UID, begin, chunk, commit, whole_pull_request};
+use crate::fixtures::{HOST, UID, begin, chunk, claimed, commit, whole_pull_request};
 use crate::relay::Relay;
 use crate::support::Database;
 
@@ -74,6 +74,45 @@ async fn an_url_that_names_files_or_start_up_options_is_refused() {
         let refused = Store::connect(&Options::new(SecretString::from(url), "one"));
         assert!(matches!(refused, Err(Error::Config(_))), "{url}");
     }
+}
+
+/// A store with one connection of each kind that waits for nothing longer than a second.
+fn impatient(database: &Database) -> Store {
+    let options = database.options("one");
+    let second = Duration::from_secs(1);
+    let options = Options { statement_timeout: second / 2, answer_margin: second / 2, ..options };
+    let options = Options { max_connections: 1, acquire_timeout: second, ..options };
+    Store::connect(&options).unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_goes_silent_is_not_waited_for_for_ever() {
+    let database = Database::migrated().await;
+    let relay = Relay::to(database.server()).await;
+    let store = impatient(&database.through(relay.port));
+    let (acquired, claim) = claimed(&store).await;
+    let look = async || store.find_state(UID, HOST, "acme/api").await;
+    let in_vain = Duration::from_secs(20);
+    let is_back = async || {
+        // The place of the silent connection is free a second after it was given back.
+        while look().await.is_err() {}
+    };
+    for begins_or_asks in ["BEGIN", "-- find_state"] {
+        relay.silence_at(begins_or_asks);
+        let silence = tokio::time::timeout(in_vain, look()).await.expect(begins_or_asks);
+        let Err(error) = silence else { panic!("{begins_or_asks} was answered") };
+        assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+        tokio::time::timeout(in_vain, is_back()).await.expect("another connection");
+    }
+    relay.silence_at("-- find_state");
+    let dropped = tokio::time::timeout(Duration::from_millis(100), look()).await;
+    assert!(dropped.is_err(), "nobody waited for the answer");
+    tokio::time::timeout(in_vain, is_back()).await.expect("another connection");
+    relay.silence_at("COMMIT\0");
+    let page = chunk(vec![whole_pull_request(9)], "c1");
+    let committed = store.commit_chunk(&acquired.lease, &claim, &page);
+    let committed = tokio::time::timeout(in_vain, committed).await.expect("a bound");
+    assert!(matches!(committed, Err(Error::OutcomeUnknown(_))), "{committed:?}");
 }
 
 #[tokio::test]
