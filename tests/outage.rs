@@ -8,6 +8,7 @@ mod freeze;
 mod postgres;
 mod restore;
 mod together;
+mod watch;
 
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ async fn own_cluster() -> (&'static Cluster, MutexGuard<'static, ()>) {
     };
     let cluster = OWN.get_or_init(start).await;
     // A test that failed may have left a server down.
-    for name in [Cluster::POSTGRES, Cluster::APISERVER] {
+    for name in [Cluster::POSTGRES, Cluster::ETCD, Cluster::APISERVER] {
         if cluster.pid(name).await.unwrap().is_none() {
             cluster.resume(name).await.unwrap();
         }

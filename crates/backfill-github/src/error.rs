@@ -34,7 +34,7 @@ pub enum Error {
         /// From the request to the end.
         elapsed: Duration,
     },
-    /// GitHub's ten seconds or our own time-out passed: 502, 504, a late 5xx, or its text under 200.
+    /// GitHub's ten seconds or our own time-out passed: 502, 504, a late 5xx, its text under 200.
     #[error("GitHub could not answer in time{}", status_suffix(*status))]
     TimedOut {
         /// HTTP status; none where our own time-out struck.

@@ -115,6 +115,11 @@ impl Cluster {
         format!("https://127.0.0.1:{}", self.description.ports.apiserver)
     }
 
+    /// etcd's address, http.
+    pub fn etcd(&self) -> String {
+        format!("http://127.0.0.1:{}", self.description.ports.etcd)
+    }
+
     /// The certificate authority that signed the API server's certificate, PEM.
     pub fn ca(&self) -> anyhow::Result<Vec<u8>> {
         Ok(std::fs::read(self.dir.join("pki/ca.crt"))?)
