@@ -81,12 +81,10 @@ pub fn of_kube(what: &str, error: &kube::Error) -> Fault {
     }
 }
 
-/// Nothing can be read, so no single pull request is to blame.
-pub fn outage(error: &backfill_github::Error) -> Fault {
-    new(
-        Reason::GitHubUnavailable,
-        format!("several pull requests in a row cannot be read, so GitHub is to blame: {error}"),
-    )
+/// So much cannot be read that no single pull request is to blame.
+pub fn outage(what: &str, error: &backfill_github::Error) -> Fault {
+    let message = format!("{what} cannot be read, so GitHub is to blame: {error}");
+    new(Reason::GitHubUnavailable, message)
 }
 
 /// A chunk was given up after its time.

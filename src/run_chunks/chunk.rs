@@ -123,7 +123,8 @@ async fn seek(run: &Run<'_>, state: &BackfillState, first: Option<Cursor>) -> Re
     let Some(until) = state.bounds.until.filter(|_| state.back_to.is_none()) else {
         return Ok(inside);
     };
-    let page = run.github.index(&state.repository_node_id, first.as_ref(), SEEK_PAGE, 0).await?;
+    let page = run.github.index(&state.repository_node_id, first.as_ref(), SEEK_PAGE, 0).await;
+    let page = page.map_err(isolate::unlisted)?;
     let (requests, points) = (1, 1);
     let newer = page.entries.iter().take_while(|entry| entry.created_at >= until).last();
     let after = newer.map(|entry| entry.cursor.clone()).or(first);

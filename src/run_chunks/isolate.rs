@@ -33,7 +33,8 @@ pub async fn alone(
     cause: &Error,
 ) -> Result<Fetched, Halt> {
     let list = i64::try_from(NEIGHBOURS + 1).unwrap_or(4);
-    let index = run.github.index(&state.repository_node_id, after, list, 0).await?;
+    let index = run.github.index(&state.repository_node_id, after, list, 0).await;
+    let index = index.map_err(unlisted)?;
     let Some((entry, neighbours)) = index.entries.split_first() else {
         let (end_cursor, has_next_page) = (index.end_cursor, index.has_next_page);
         return Ok(Fetched { end_cursor, has_next_page, ..Fetched::default() });
@@ -100,7 +101,8 @@ async fn beside(
     let mut asked = 0;
     if others.len() < NEIGHBOURS {
         asked += 1;
-        let newest = run.github.index(&state.repository_node_id, None, MOST_NEWEST, 0).await?;
+        let newest = run.github.index(&state.repository_node_id, None, MOST_NEWEST, 0).await;
+        let newest = newest.map_err(unlisted)?;
         let is_new = |one: &IndexEntry| entries.iter().all(|entry| entry.number != one.number);
         others.extend(newest.entries.into_iter().filter(is_new));
     }
@@ -114,7 +116,15 @@ async fn beside(
             Err(error) => return Err(error.into()),
         }
     }
-    Err(Halt::Fault(faults::outage(&last)))
+    Err(Halt::Fault(faults::outage("several pull requests in a row", &last)))
+}
+
+/// The light list holds nothing of a pull request that could be to blame.
+pub fn unlisted(error: Error) -> Halt {
+    if error.is_size_related() {
+        return Halt::Fault(faults::outage("the list of pull requests", &error));
+    }
+    error.into()
 }
 
 /// No outage makes GitHub's own figures disagree.

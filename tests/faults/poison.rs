@@ -147,6 +147,24 @@ async fn the_last_of_a_history_are_set_aside_too_if_another_can_be_read() {
 }
 
 #[tokio::test]
+async fn a_list_that_cannot_be_read_opens_no_circuit() {
+    let rules = json!([
+        {"match": {"operation": "ListPullRequests"}, "answer": "502-json"},
+        {"match": {"operation": "IndexPullRequests"}, "answer": "resource-limits"},
+    ]);
+    let trial = Trial::start(Setup::from(World::of("acme/api", 8)).faults(rules)).await;
+    let policy = json!({"maxConsecutiveErrors": 1});
+    let spec = json!({"repository": "acme/api", "failurePolicy": policy});
+    trial.apply("walks", spec).await;
+    let away = trial.until_reason("walks", "GitHubUnavailable").await;
+    assert!(message(&away).starts_with("the list of pull requests"), "{}", message(&away));
+    assert_eq!(status(&away).consecutive_errors, Some(0));
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    assert_eq!(reason(&trial.succeeded("walks").await), "Verified");
+    trial.finish().await;
+}
+
+#[tokio::test]
 async fn three_in_a_row_are_an_outage_and_no_poison() {
     let all: Vec<_> =
         (1..=8).map(|number| json!({"match": {"number": number}, "answer": "null-node"})).collect();
