@@ -78,7 +78,11 @@ pub async fn alone(
     let reduced = run.github.pull_request(&entry.node_id, parts, Depth::Reduced).await;
     let (reason, message) = match reduced {
         Ok(read) => {
+            let is_whole = lacking(&read.captured, parts).is_none();
             fetched.pull_requests.push(read);
+            if is_whole {
+                return Ok(fetched);
+            }
             (Reason::PageTooLarge, format!("only a part of it could be read: {message}"))
         }
         Err(error) if error.is_size_related() => (Reason::PullRequestUnreadable, message),

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use std::collections::HashMap;
 
 use crate::client::{Client, Query, Spent};
-use crate::cost::{follow_up_points, requests};
+use crate::cost::{MOST_ALIASES, follow_up_points, requests};
 use crate::decode::pull_request::Draft;
 use crate::error::Error;
 use crate::queries::list::{ListPullRequests, RepositoryNode};
@@ -19,13 +19,29 @@ use crate::queries::pull_request::{PullRequestNode, ReadPullRequest, ReadVariabl
 use crate::repository::listed;
 use crate::variables_of;
 
-/// Children a connection on its first page. Leaf sizes cost no points (github-api.md 6.1), and
-/// 50 leaves about one pull request in a hundred to a follow-up.
-const INNER: i32 = 50;
-/// The same for a pull request that failed already.
-const INNER_REDUCED: i32 = 20;
 /// Rounds of follow-ups of one chunk: 100,000 children of one kind.
 const MOST_ROUNDS: usize = 1_000;
+
+/// How much one request asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pages {
+    /// Children a connection on its first page.
+    inner: i32,
+    /// Children a connection on a later page.
+    later: i64,
+    /// Connections in one request that follows up.
+    connections: usize,
+}
+
+impl Pages {
+    /// Leaf sizes cost no points (github-api.md 6.1), and 50 leaves about one pull request in a
+    /// hundred to a follow-up.
+    pub(crate) const USUAL: Self = Self { inner: 50, later: 100, connections: MOST_ALIASES };
+    /// For what failed so: one connection at a time.
+    pub(crate) const ONE_BY_ONE: Self = Self { inner: 10, later: 100, connections: 1 };
+    /// For what failed even so.
+    pub(crate) const SMALL: Self = Self { inner: 10, later: 10, connections: 1 };
+}
 
 /// Which page of the walk is asked for.
 #[derive(Clone, Debug)]
@@ -61,16 +77,6 @@ pub struct Chunk {
     pub removed_characters: i64,
 }
 
-/// How much of a pull request is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// All parts asked for.
-    Whole,
-    /// Without threads, commits and files, and if that fails too, without any child.
-    /// `captured` says what was read.
-    Reduced,
-}
-
 impl Client {
     /// Reads one chunk. Fails as a whole: there is no half page. No request is repeated but one
     /// whose connection broke at once, and the pull requests whose children do not add up, which
@@ -82,7 +88,7 @@ impl Client {
         let variables = ReadVariables {
             first: Some(size),
             after: request.after.map(|cursor| cursor.0.clone()),
-            ..read_variables(request.node_id, INNER, parts)
+            ..read_variables(request.node_id, Pages::USUAL.inner, parts)
         };
         let operation = ListPullRequests::build(variables);
         let query = Query {
@@ -107,7 +113,7 @@ impl Client {
             let node = node.ok_or(Error::NullNode { index, message: String::new() })?;
             drafts.push(Draft::begin(node)?);
         }
-        self.complete(&mut drafts, INNER, &mut spent).await?;
+        self.complete(&mut drafts, Pages::USUAL, &mut spent).await?;
         let mut pull_requests = Vec::with_capacity(drafts.len());
         for draft in drafts {
             pull_requests.push(self.counted(draft, parts, &mut spent).await?);
@@ -130,38 +136,15 @@ impl Client {
         })
     }
 
-    /// Reads one pull request by its node id: what fails in its page may succeed alone.
-    pub async fn pull_request(
-        &self,
-        node_id: &NodeId,
-        parts: &[Part],
-        depth: Depth,
-    ) -> Result<PullRequest, Error> {
-        let mut spent = Spent::default();
-        if depth == Depth::Whole {
-            let draft = self.draft(node_id, parts, INNER, &mut spent).await?;
-            return self.counted(draft, parts, &mut spent).await;
-        }
-        let is_light = |part: &Part| matches!(part, Part::Reviews | Part::Comments);
-        let light: Vec<Part> = parts.iter().copied().filter(is_light).collect();
-        let reduced = self.draft(node_id, &light, INNER_REDUCED, &mut spent).await;
-        match reduced.and_then(Draft::finish) {
-            Err(error) if error.is_size_related() && !light.is_empty() => {
-                self.draft(node_id, &[], INNER_REDUCED, &mut spent).await?.finish()
-            }
-            result => result,
-        }
-    }
-
     /// The draft of one pull request, with all its pages.
-    async fn draft(
+    pub(crate) async fn draft(
         &self,
         node_id: &NodeId,
         parts: &[Part],
-        inner: i32,
+        pages: Pages,
         spent: &mut Spent,
     ) -> Result<Draft, Error> {
-        let operation = ReadPullRequest::build(read_variables(node_id, inner, parts));
+        let operation = ReadPullRequest::build(read_variables(node_id, pages.inner, parts));
         let query = Query {
             operation: "ReadPullRequest",
             text: &operation.query,
@@ -178,14 +161,14 @@ impl Client {
             return Err(Error::PullRequestNotFound);
         };
         let mut drafts = [Draft::begin(node)?];
-        self.complete(&mut drafts, inner, spent).await?;
+        self.complete(&mut drafts, pages, spent).await?;
         let [draft] = drafts;
         Ok(draft)
     }
 
     /// The draft as a whole pull request. One that does not add up changed while it was read, so
     /// it is read once more.
-    async fn counted(
+    pub(crate) async fn counted(
         &self,
         draft: Draft,
         parts: &[Part],
@@ -195,7 +178,7 @@ impl Client {
         match draft.finish() {
             Err(error @ (Error::Incomplete { .. } | Error::Moved(_))) => {
                 tracing::debug!(%error, "reading a pull request once more");
-                self.draft(&node_id, parts, INNER, spent).await?.finish()
+                self.draft(&node_id, parts, Pages::USUAL, spent).await?.finish()
             }
             result => result,
         }
@@ -205,16 +188,16 @@ impl Client {
     async fn complete(
         &self,
         drafts: &mut [Draft],
-        inner: i32,
+        pages: Pages,
         spent: &mut Spent,
     ) -> Result<(), Error> {
         for _ in 0..MOST_ROUNDS {
-            let round = lacking(drafts);
+            let round = lacking(drafts, pages.later);
             if round.is_empty() {
                 return Ok(());
             }
-            for request in requests(round, inner.into()) {
-                self.follow_up(drafts, &request, inner, spent).await?;
+            for request in requests(round, pages.inner.into(), pages.connections) {
+                self.follow_up(drafts, &request, pages.inner, spent).await?;
             }
         }
         Ok(())
@@ -257,10 +240,14 @@ impl AsRef<Wanted> for Lacking {
     }
 }
 
-fn lacking(drafts: &[Draft]) -> Vec<Lacking> {
+/// The pages that the drafts lack, each of at most `most` children.
+fn lacking(drafts: &[Draft], most: i64) -> Vec<Lacking> {
     let each = drafts.iter().enumerate();
     each.flat_map(|(draft, one)| {
-        one.wanted().into_iter().map(move |wanted| Lacking { draft, wanted })
+        one.wanted().into_iter().map(move |wanted| {
+            let first = wanted.first.min(most);
+            Lacking { draft, wanted: Wanted { first, ..wanted } }
+        })
     })
     .collect()
 }

@@ -26,14 +26,15 @@ fn nodes(page: &Wanted, inner: i64) -> i64 {
     if page.slot == Slot::Threads { page.first * (1 + inner) } else { page.first }
 }
 
-/// The wanted pages of a round in as few requests as GitHub's limits allow.
-pub(crate) fn requests<T: AsRef<Wanted>>(round: Vec<T>, inner: i64) -> Vec<Vec<T>> {
+/// The wanted pages of a round in as few requests as GitHub's limits allow, none with more than
+/// `most` pages.
+pub(crate) fn requests<T: AsRef<Wanted>>(round: Vec<T>, inner: i64, most: usize) -> Vec<Vec<T>> {
     let mut requests: Vec<Vec<T>> = Vec::new();
     let mut room = 0;
     for page in round {
         let size = nodes(page.as_ref(), inner);
         match requests.last_mut() {
-            Some(request) if request.len() < MOST_ALIASES && size <= room => request.push(page),
+            Some(request) if request.len() < most && size <= room => request.push(page),
             _ => {
                 room = NODE_LIMIT;
                 requests.push(vec![page]);
@@ -81,7 +82,7 @@ mod tests {
     fn a_round_is_split_only_at_the_limits() {
         let sizes = |slot, first, count: usize| -> Vec<usize> {
             let round = (0..count).map(|_| One(wanted(slot, first))).collect();
-            requests(round, 50).iter().map(Vec::len).collect()
+            requests(round, 50, MOST_ALIASES).iter().map(Vec::len).collect()
         };
         assert!(sizes(Slot::Comments, 100, 0).is_empty());
         assert_eq!(sizes(Slot::Comments, 100, 75), [75]);
@@ -89,7 +90,7 @@ mod tests {
         // 100 threads of 50 comments are 5,100 nodes; 98 of them would be 499,800.
         assert_eq!(sizes(Slot::Threads, 100, 75), [75]);
         let round = (0..75).map(|_| One(wanted(Slot::Threads, 100))).collect();
-        let split: Vec<usize> = requests(round, 100).iter().map(Vec::len).collect();
+        let split: Vec<usize> = requests(round, 100, MOST_ALIASES).iter().map(Vec::len).collect();
         assert_eq!(split, [49, 26], "10,100 nodes each");
     }
 }

@@ -4,6 +4,7 @@
 //! GitHub allows, and names the cause when it cannot. It must not know Postgres or Kubernetes,
 //! and its own HTTP and query types stay inside.
 
+mod alone;
 mod auth;
 mod chunk;
 mod client;
@@ -15,7 +16,8 @@ mod governor;
 mod queries;
 mod repository;
 
-pub use chunk::{Chunk, ChunkRequest, Depth};
+pub use alone::Depth;
+pub use chunk::{Chunk, ChunkRequest};
 pub use client::{Client, GitHub};
 pub use config::{Clock, Config, Exchange, OnAnswer};
 pub use error::Error;

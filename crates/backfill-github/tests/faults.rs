@@ -9,12 +9,15 @@ mod served;
 use std::time::{Duration, Instant};
 
 use backfill_api::{Disposition, Reason};
-use backfill_engine::model::{Part, Repository};
+use backfill_engine::model::{Part, PullRequest, Repository};
 use backfill_github::{Chunk, Client, Depth, Error};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::json;
-use served::{ALL_PARTS, Served, USUAL_PARTS, chunk, resolve, walk};
+use served::{
+    ALL_PARTS, Served, USUAL_PARTS, chunk, pull_line, repository_line, resolve, review_comments,
+    walk,
+};
 
 const WORLD: &[&str] = &["--synthetic", "acme/api=60:5"];
 
@@ -142,17 +145,28 @@ async fn one_bad_pull_request_is_named_and_can_be_gone_round() {
 }
 
 #[tokio::test]
-async fn what_fails_whole_may_be_read_reduced() {
-    let served = Served::start(WORLD);
-    let (client, repository) = begin(&served).await;
-    let read = chunk(&client, &repository, None, 30, &ALL_PARTS).await.unwrap();
-    let heavy = read.pull_requests.iter().max_by_key(|pull| pull.review_comments.len()).unwrap();
+async fn a_part_that_cannot_be_read_costs_no_other() {
+    let file = json!([{"path": "a.rs", "additions": 1, "deletions": 0, "changeType": "ADDED"}]);
+    let pull = json!({"reviews": [{}], "comments": comments(8), "commits": [{"message": "m"}],
+        "files": file, "reviewComments": review_comments(12, |_| None)});
+    let served = Served::world("parts", &[repository_line(), pull_line(1, pull)]);
+    let client = served.client();
+    let repository = resolve(&client, "o/r").await;
+    let there = walk(&client, &repository, 5, &ALL_PARTS).await.remove(0);
+    let read = async |depth| client.pull_request(&there.node_id, &ALL_PARTS, depth).await;
+    // Only its threads need a request of their own.
     served.fault(r#"{"operation":"CompletePullRequests"}"#, "502-json").await;
-    let whole = client.pull_request(&heavy.node_id, &ALL_PARTS, Depth::Whole).await;
-    assert!(whole.unwrap_err().is_size_related());
-    let reduced = client.pull_request(&heavy.node_id, &ALL_PARTS, Depth::Reduced).await.unwrap();
-    assert!(!reduced.captured.contains(&Part::ReviewComments));
-    assert_eq!(reduced.title, heavy.title);
+    assert!(read(Depth::Whole).await.unwrap_err().is_size_related());
+    let reduced = read(Depth::Reduced).await.unwrap();
+    let captured = [Part::Reviews, Part::Comments, Part::Commits, Part::Files];
+    assert_eq!(reduced.captured, captured);
+    let lacking =
+        PullRequest { review_comments: Vec::new(), captured: captured.to_vec(), ..there.clone() };
+    assert_eq!(reduced, lacking);
+    // One that fails in large requests alone is whole in the end.
+    let once = r#"{"operation":"CompletePullRequests","times":1}"#;
+    served.fault(once, "resource-limits").await;
+    assert_eq!(read(Depth::Reduced).await.unwrap(), there);
     served.requests().await;
 }
 
