@@ -17,12 +17,14 @@ use tokio::time::Instant;
 use crate::auth::Token;
 use crate::config::{Config, Exchange};
 use crate::decode::answer::{Answer, open};
-use crate::decode::envelope::rate_limit_of;
+use crate::decode::envelope::{Told, told};
 use crate::decode::limits::{LimitHeaders, to_our_clock};
 use crate::decode::refusal::{Answered, Refusal};
 use crate::decode::sanitise::sanitise;
 use crate::error::Error;
 use crate::governor::{Departure, Flight, Governor, Identities};
+use crate::queries::WideInt;
+use crate::queries::resolve::Viewer;
 
 /// How long a query waits for response seconds before it goes out all the same.
 const LONGEST_CLEARANCE: Duration = Duration::from_mins(3);
@@ -100,10 +102,13 @@ impl Client {
     }
 
     /// Where the token is kept, as `namespace/name`. All installations of an app are one account
-    /// to GitHub, each with points of its own, and their tokens change by the hour.
+    /// to GitHub, each with points of its own, and their tokens change by the hour. A new token
+    /// starts with the hold of the one before it.
     #[must_use]
     pub fn kept_in(mut self, secret: impl Into<String>) -> Self {
-        self.secret = Some(secret.into());
+        let secret = secret.into();
+        self.shared.identities.kept_in(self.token.hash(), &secret);
+        self.secret = Some(secret);
         self
     }
 
@@ -129,7 +134,8 @@ impl Client {
     }
 
     /// The token turned out to be this account's.
-    pub(crate) fn learn_viewer(&self, github_id: i64, login: &str) {
+    fn learn_viewer(&self, viewer: Viewer) {
+        let Viewer { database_id: Some(WideInt(github_id)), login } = viewer else { return };
         let identity = match &self.secret {
             Some(secret) if login.ends_with("[bot]") => format!("app:{github_id}:{secret}"),
             None if login.ends_with("[bot]") => return,
@@ -138,10 +144,9 @@ impl Client {
         self.shared.identities.learn(self.token.hash(), &identity);
     }
 
-    /// Nothing has been asked with this token yet, here or by an earlier process, so that nobody
-    /// knows whose it is.
+    /// No answer has told yet, here or to an earlier process, whose token it is.
     pub fn is_stranger(&self) -> bool {
-        self.identity().starts_with("token:") && self.governor().limits().is_none()
+        self.identity().starts_with("token:")
     }
 
     /// What an earlier process knew of the token: whose it is, and the state of that budget.
@@ -220,13 +225,15 @@ impl Client {
         }
         let body = self.read_body(response, &flight).await;
         let elapsed = flight.elapsed();
+        let mut beside = Told::default();
         let opened = body.and_then(|body| {
             let (text, removed) = sanitise(body);
             spent.removed_characters += removed;
+            beside = told(&text);
             open(text, &Answered { status, headers: &headers, elapsed })
                 .map_err(|refusal| settle(refusal, governor, &headers))
         });
-        let price = opened.as_ref().ok().and_then(|found| rate_limit_of(found.get()));
+        let price = beside.rate_limit.filter(|_| opened.is_ok());
         let points = price.as_ref().map_or(query.points, |price| price.cost.into());
         spent.points += points;
         flight.charge(points);
@@ -236,6 +243,10 @@ impl Client {
                 remaining: price.remaining.into(),
                 reset_at: Some(to_our_clock(price.reset_at, headers.skew)),
             });
+        }
+        // At last, so that what was learned of the budget goes with the token.
+        if let Some(viewer) = beside.viewer {
+            self.learn_viewer(viewer);
         }
         tracing::debug!(
             operation = query.operation,

@@ -186,6 +186,8 @@ pub(crate) struct Identities {
 struct Known {
     by_token: HashMap<String, String>,
     governors: HashMap<String, Arc<Governor>>,
+    /// The token that a Secret held last.
+    by_secret: HashMap<String, String>,
 }
 
 impl Identities {
@@ -204,6 +206,19 @@ impl Identities {
         let identity = self.of(token_hash);
         let new = || Arc::new(Governor::new(self.clock));
         Arc::clone(self.known().governors.entry(identity).or_insert_with(new))
+    }
+
+    /// The token is what this Secret holds now. As long as nobody knows whose it is, it may be that
+    /// of the token before: what holds the one holds the other.
+    pub(crate) fn kept_in(&self, token_hash: &str, secret: &str) {
+        let before = self.known().by_secret.insert(secret.to_owned(), token_hash.to_owned());
+        let before = before.filter(|before| before != token_hash);
+        let (Some(before), false) = (before, self.known().by_token.contains_key(token_hash)) else {
+            return;
+        };
+        let BudgetSnapshot { hold_until, hold_strikes, .. } = self.governor(&before).snapshot();
+        let held = BudgetSnapshot { hold_until, hold_strikes, ..BudgetSnapshot::default() };
+        self.governor(token_hash).restore(&held);
     }
 
     /// The token turns out to belong to `identity`: what its own governor knew is kept.

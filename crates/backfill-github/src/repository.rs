@@ -70,9 +70,6 @@ impl Client {
         };
         let answer = self.send(query, &mut Spent::default()).await?;
         let found: ResolveRepository = answer.read()?;
-        if let Some(id) = found.viewer.database_id {
-            self.learn_viewer(id.0, &found.viewer.login);
-        }
         let from = found.repository.ok_or(Error::RepositoryNotFound)?;
         if from.is_disabled {
             return Err(Error::RepositoryBlocked);

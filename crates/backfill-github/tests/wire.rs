@@ -3,132 +3,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::Write;
+mod canned;
+
 use std::time::Duration;
 
 use backfill_api::Reason;
 use backfill_engine::budget::BudgetSnapshot;
 use backfill_engine::model::Cursor;
-use backfill_github::{ChunkRequest, Client, Config, Error, GitHub, OnAnswer};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use backfill_github::{ChunkRequest, Config, Error, GitHub};
+use canned::{
+    GOOD, ROUNDS, TOKEN, answer, clock, config, listening, once, packed, resolve, server,
+};
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-
-const TOKEN: &str = "ghp_canarycanarycanary";
-/// How often a case is tried that a busy machine may spoil.
-const ROUNDS: usize = 10;
-
-/// 2026-11-20 10:00:00 UTC, always.
-fn clock() -> Timestamp {
-    Timestamp::from_second(1_795_168_800).unwrap()
-}
-
-fn config(url: String) -> Config {
-    Config {
-        url,
-        user_agent: "backfill-operator/test".to_owned(),
-        clock,
-        request_timeout: Duration::from_secs(10),
-        max_body_bytes: 10_000,
-        allow_http: true,
-        on_answer: OnAnswer::default(),
-    }
-}
-
-/// A port on loopback, and who takes it for GitHub.
-async fn listening() -> (TcpListener, GitHub) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    (listener, GitHub::new(config(url)).unwrap())
-}
-
-/// Answers the connections in turn with these bytes, then closes each; the requests it saw are
-/// returned. No bytes: the connection is closed without a word.
-async fn github(answers: Vec<Vec<u8>>) -> (GitHub, JoinHandle<Vec<String>>) {
-    let (listener, github) = listening().await;
-    #[expect(clippy::disallowed_methods, reason = "the test ends it")]
-    let seen = tokio::spawn(async move {
-        let mut seen = Vec::new();
-        for answer in answers {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = Vec::new();
-            while !is_whole(&request) {
-                let mut piece = [0; 4096];
-                let read = stream.read(&mut piece).await.unwrap();
-                if read == 0 {
-                    break;
-                }
-                request.extend_from_slice(&piece[..read]);
-            }
-            seen.push(String::from_utf8_lossy(&request).into_owned());
-            stream.write_all(&answer).await.unwrap();
-            stream.shutdown().await.unwrap();
-        }
-        seen
-    });
-    (github, seen)
-}
-
-async fn server(answers: Vec<Vec<u8>>) -> (Client, JoinHandle<Vec<String>>) {
-    let (github, seen) = github(answers).await;
-    (github.client(SecretString::from(TOKEN)), seen)
-}
-
-fn is_whole(request: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(request);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-    length.is_some_and(|length| body.len() >= length.parse().unwrap())
-}
-
-fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
-    let body = body.as_ref();
-    let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\n{headers}\
-         content-length: {}\r\n\r\n",
-        body.len()
-    );
-    [head.as_bytes(), body].concat()
-}
-
-/// The answer as who accepts gzip gets it.
-fn packed(body: &str) -> Vec<u8> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    gzip.write_all(body.as_bytes()).unwrap();
-    answer("200 OK", "content-encoding: gzip\r\n", gzip.finish().unwrap())
-}
-
-const GOOD: &str = r#"{"data":{"rateLimit":{"cost":1,"limit":5000,"remaining":4999,"used":1,"resetAt":"2026-11-20T11:00:00Z"},"viewer":{"databaseId":7,"login":"mona"},"repository":{"id":"R_1","databaseId":42,"nameWithOwner":"o/r","isPrivate":false,"isArchived":true,"isDisabled":false,"defaultBranchRef":null,"pullRequests":{"totalCount":2,"nodes":[{"changedFiles":3},null,{"changedFiles":6}]}}}}"#;
-
-async fn resolve(client: &Client) -> Result<backfill_github::Resolved, Error> {
-    client.resolve(&"o/r".into()).await
-}
-
-/// A query that is not asked again in another way when its answer is bad.
-async fn once(client: &Client) -> Result<backfill_github::Index, Error> {
-    client.index(&"R_1".into(), None, 1, 0).await
-}
-
-#[tokio::test]
-async fn installations_of_one_app_do_not_share_a_budget() {
-    let of_app = GOOD.replace(r#""login":"mona""#, r#""login":"backfill[bot]""#);
-    let (github, _seen) = github(vec![answer("200 OK", "", of_app); 4]).await;
-    let client = |token: &str| github.client(SecretString::from(token.to_owned()));
-    let (one, other) = (client("ghs_1").kept_in("team/one"), client("ghs_2").kept_in("team/other"));
-    let (rotated, nowhere) = (client("ghs_3").kept_in("team/one"), client("ghs_4"));
-    for client in [&one, &other, &rotated, &nowhere] {
-        resolve(client).await.unwrap();
-    }
-    assert_eq!(one.identity(), "app:7:team/one");
-    assert_eq!(other.identity(), "app:7:team/other");
-    assert_eq!(rotated.identity(), one.identity(), "a new token of the same installation");
-    assert!(nowhere.identity().starts_with("token:"), "{}", nowhere.identity());
-}
 
 #[tokio::test]
 async fn a_list_that_says_nothing_is_no_page() {
@@ -206,22 +95,6 @@ async fn a_server_that_tells_no_limits_is_no_trouble() {
     let (client, _seen) = server(vec![answer("200 OK", "", &bare)]).await;
     resolve(&client).await.unwrap();
     assert_eq!(client.governor().limits(), None);
-}
-
-#[tokio::test]
-async fn two_tokens_of_one_account_share_a_governor() {
-    let dear = GOOD.replace("4999", "17");
-    let (github, _seen) =
-        github(vec![answer("200 OK", "", GOOD), answer("200 OK", "", &dear)]).await;
-    let one = github.client(SecretString::from("one"));
-    let other = github.client(SecretString::from("other"));
-    resolve(&one).await.unwrap();
-    assert_ne!(one.identity(), other.identity());
-    resolve(&other).await.unwrap();
-    assert_eq!(one.identity(), other.identity());
-    // What the second token's own governor had learned was not lost.
-    assert_eq!(one.governor().limits().unwrap().remaining, 17);
-    assert!(std::sync::Arc::ptr_eq(&one.governor(), &other.governor()));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::queries::RateLimit;
+use crate::queries::resolve::Viewer;
 
 /// An answer, opened but not yet read.
 #[derive(Debug, Default, Deserialize)]
@@ -111,12 +112,23 @@ impl GraphQlError {
     }
 }
 
-/// The price that the answer names itself.
-pub(crate) fn rate_limit_of(found: &str) -> Option<RateLimit> {
+/// What an answer tells beside what it was asked for, even one that failed in part.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Told {
+    /// The price that it names itself.
+    pub(crate) rate_limit: Option<RateLimit>,
+    /// Whose the token is, of a query that asks for it.
+    pub(crate) viewer: Option<Viewer>,
+}
+
+/// What the text of an answer tells so; nothing where it is no answer.
+pub(crate) fn told(text: &str) -> Told {
     #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Priced {
-        rate_limit: Option<RateLimit>,
+    struct Outside {
+        #[serde(rename = "data")]
+        found: Option<Told>,
     }
-    serde_json::from_str::<Option<Priced>>(found).ok().flatten()?.rate_limit
+    let outside = serde_json::from_str::<Outside>(text).ok();
+    outside.and_then(|outside| outside.found).unwrap_or_default()
 }

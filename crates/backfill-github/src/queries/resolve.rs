@@ -21,6 +21,7 @@ pub(crate) struct ResolveVariables {
 pub(crate) struct ResolveRepository {
     #[expect(dead_code, reason = "asked for; the envelope reads it")]
     pub(crate) rate_limit: Option<RateLimit>,
+    #[expect(dead_code, reason = "asked for; the envelope reads it")]
     pub(crate) viewer: Viewer,
     #[arguments(owner: $owner, name: $name, followRenames: true)]
     pub(crate) repository: Option<ResolvedRepository>,
