@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use backfill_api::{PacingMode, PlanStatus, Reason, RepositoryBackfill, WindowSpec};
+use backfill_api::{PacingMode, PlanStatus, Reason, RepositoryBackfill};
 use backfill_engine::chunk::{SizeBounds, start_size};
 use backfill_engine::decide::Pause;
 use backfill_engine::fingerprint::{bounds, fingerprint};
@@ -20,6 +20,7 @@ use super::failing::fail;
 use super::limits::keep_limits;
 use super::observe::{Observed, still_exists};
 use super::outcome::{Outcome, Shown};
+use super::says::window_words;
 use super::{Context, HOST};
 use crate::faults;
 
@@ -99,7 +100,7 @@ async fn begin(
         seen_walk: Some(seen.own_state().map_or(0, |state| state.walk)),
         chunk_size: first_size(object, resolved),
         size_asked: object.spec.chunk.size.map(i64::from),
-        metadata: BTreeMap::from([("window".to_owned(), words(object.spec.window.as_ref()))]),
+        metadata: BTreeMap::from([("window".to_owned(), window_words(object))]),
     };
     match begin_or_take_over(ctx, &walk).await {
         // A walk begun here has no holder yet: another instance was quicker.
@@ -134,10 +135,6 @@ async fn begin_or_take_over(
         }
         begun => begun,
     }
-}
-
-fn words(window: Option<&WindowSpec>) -> String {
-    serde_json::to_string(&window).unwrap_or_default()
 }
 
 /// Rule 3.2's size of the first chunk.

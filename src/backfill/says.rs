@@ -54,7 +54,7 @@ pub fn object_seen(
         suspended: spec.suspend,
         dry_run: spec.dry_run,
         refusal: refused.then(row_deletion_refused),
-        contradiction: contradiction(object, now),
+        contradiction: contradiction(&bounds(spec, now), start_that_stays(object, state)),
         said: object.status.as_ref().and_then(|status| said(status, object)),
         fingerprint,
         requested_at: requested(object, REQUESTED_AT),
@@ -110,14 +110,30 @@ fn said(
         .then(|| (reason, ready.message.clone()))
 }
 
-/// A window that ends before it begins: `sinceDays` becomes an instant only when a walk begins, and
-/// what has begun keeps its own.
-fn contradiction(object: &RepositoryBackfill, now: Timestamp) -> Option<Fault> {
-    let WalkBounds { since: Some(since), until: Some(until), .. } = bounds(&object.spec, now)
-    else {
-        return None;
-    };
-    (until <= since).then(|| {
+/// The words of the window, by which a walk that follows knows that its start stays: see ADR 10.
+pub fn window_words(object: &RepositoryBackfill) -> String {
+    serde_json::to_string(&object.spec.window).unwrap_or_default()
+}
+
+/// The start of the window that the walk before leaves to the next one, while its words stay.
+fn start_that_stays(
+    object: &RepositoryBackfill,
+    state: Option<&BackfillState>,
+) -> Option<Timestamp> {
+    let state = state.filter(|state| {
+        let handled = state.handled_restart_requested_at.as_ref();
+        state.owner.as_ref().map(|owner| &owner.uid) == object.uid().as_ref()
+            && state.window_words.as_ref() == Some(&window_words(object))
+            && is_answered(object, RESTART_REQUESTED_AT, handled)
+    });
+    state.and_then(|state| state.bounds.since)
+}
+
+/// The walk to come would end before it begins: `sinceDays` becomes an instant when a walk begins,
+/// unless one `stays`.
+fn contradiction(asked: &WalkBounds, stays: Option<Timestamp>) -> Option<Fault> {
+    let since = stays.or(asked.since)?;
+    asked.until.filter(|until| *until <= since).map(|_| {
         let message = format!(
             "spec.window.until must be later than the beginning of the window, which \
              spec.window.sinceDays makes {since}"
@@ -131,4 +147,30 @@ fn row_deletion_refused() -> Fault {
         Reason::RowDeletionNotAllowed,
         "spec.deletionPolicy must be Retain, or the operator must run with --allow-row-deletion",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_window_ends_after_its_beginning_the_one_that_stays_or_else_the_new_one() {
+        let day = |days: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * days);
+        for (since, until, stays, refused) in [
+            (Some(30), Some(20), None, true),
+            (Some(30), Some(30), None, true),
+            (Some(30), Some(31), None, false),
+            (Some(30), Some(20), Some(10), false),
+            (Some(30), Some(20), Some(20), true),
+            (None, Some(20), None, false),
+            (Some(30), None, None, false),
+        ] {
+            let (since, until) = (since.map(day), until.map(day));
+            let asked = WalkBounds { since, until, ..WalkBounds::default() };
+            let found = contradiction(&asked, stays.map(day));
+            assert_eq!(found.is_some(), refused, "{since:?} {until:?} {stays:?}");
+        }
+    }
 }

@@ -191,5 +191,16 @@ async fn a_window_that_ends_before_it_begins_is_refused_by_name() {
     let window = json!({"sinceDays": null, "since": "2010-01-01T00:00:00Z"});
     trial.edit("api", json!({"spec": {"window": window}})).await;
     trial.succeeded("api").await;
+    // It is refused to an edit as well, for the walk that would follow.
+    let requests = trial.counts().await["requests"].clone();
+    let window = json!({"sinceDays": 30, "since": null});
+    trial.edit("api", json!({"spec": {"window": window}})).await;
+    let refused = trial.stalled("api", "SpecInvalid").await;
+    let told = message(&refused);
+    assert!(told.contains("spec.window.until must be later than"), "{told}");
+    assert_eq!(trial.counts().await["requests"], requests);
+    let window = json!({"until": null});
+    trial.edit("api", json!({"spec": {"window": window}})).await;
+    trial.succeeded("api").await;
     trial.finish().await;
 }

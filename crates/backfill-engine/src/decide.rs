@@ -149,7 +149,7 @@ fn refused(seen: &Seen) -> Option<Step> {
 
 fn contradictory(seen: &Seen) -> Option<Step> {
     // A walk that has begun has its instants already.
-    let fault = seen.object.contradiction.as_ref().filter(|_| seen.own_state().is_none())?;
+    let fault = seen.object.contradiction.as_ref().filter(|_| seen.own_walk().is_none())?;
     Some(reject(seen, fault))
 }
 

@@ -38,8 +38,8 @@ pub struct ObjectSeen {
     pub dry_run: bool,
     /// What only the operator can refuse in this spec.
     pub refusal: Option<Fault>,
-    /// What in this spec contradicts itself, though each field is allowed. It keeps a first walk
-    /// from beginning.
+    /// What in this spec contradicts itself, though each field is allowed. It keeps a walk from
+    /// beginning.
     pub contradiction: Option<Fault>,
     /// Fingerprint of what the spec asks a walk to cover; the repository's node id is part of
     /// it, so it exists only once a state row does.

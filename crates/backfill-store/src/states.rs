@@ -39,7 +39,8 @@ macro_rules! state_query {
                  s.object_namespace, s.object_name, s.status, s.metadata->>'pause_reason' AS \
                  pause_reason, s.status = s.written_status AS is_own_status, s.stage, \
                  s.walk::bigint AS walk, s.walk_fingerprint, s.walk_started_at, s.window_since, \
-                 s.window_until, s.max_pull_requests::bigint AS max_pull_requests, s.parts, \
+                 s.window_until, s.metadata->>'window' AS window_words, \
+                 s.max_pull_requests::bigint AS max_pull_requests, s.parts, \
                  s.total_prs::bigint AS total_prs, s.processed_prs::bigint AS processed_prs, \
                  s.last_processed_cursor, \
                  s.last_processed_pr_number::bigint AS last_processed_pr_number, s.back_to, \
@@ -130,6 +131,7 @@ fn state(row: &PgRow) -> Result<BackfillState, Error> {
         walk_fingerprint: get(row, "walk_fingerprint")?,
         walk_started_at: get_at(row, "walk_started_at")?,
         bounds: bounds(row)?,
+        window_words: get(row, "window_words")?,
         total_pull_requests: get(row, "total_prs")?,
         processed_pull_requests: get(row, "processed_prs")?,
         cursor: get::<Option<String>>(row, "last_processed_cursor")?.map(Cursor),

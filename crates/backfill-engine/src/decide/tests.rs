@@ -41,6 +41,7 @@ fn state() -> BackfillState {
         walk_fingerprint: "f".into(),
         walk_started_at: NOW,
         bounds: WalkBounds::default(),
+        window_words: None,
         total_pull_requests: 100,
         processed_pull_requests: 50,
         cursor: None,

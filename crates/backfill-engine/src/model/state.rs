@@ -90,6 +90,8 @@ pub struct BackfillState {
     pub walk_started_at: Timestamp,
     /// What the walk covers.
     pub bounds: WalkBounds,
+    /// The words that the window was made of; none in a row that was imported.
+    pub window_words: Option<String>,
     /// GitHub's count when the walk started.
     pub total_pull_requests: i64,
     /// Distinct pull requests of this walk: stored plus quarantined.

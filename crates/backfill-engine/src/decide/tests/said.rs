@@ -26,7 +26,7 @@ fn an_empty_repository_is_said_once_until_there_is_a_row() {
 }
 
 #[test]
-fn a_window_that_ends_before_it_begins_keeps_a_first_walk_from_beginning() {
+fn a_window_that_ends_before_it_begins_keeps_a_walk_from_beginning() {
     let of = |change: fn(&mut Seen)| {
         decide(&with(|seen| {
             seen.object.contradiction = Some(fault(Reason::SpecInvalid, Disposition::UserFix));
@@ -34,6 +34,8 @@ fn a_window_that_ends_before_it_begins_keeps_a_first_walk_from_beginning() {
         }))
     };
     assert_eq!(rejected(&of(|seen| seen.state = Ok(None))), Some(Reason::SpecInvalid));
+    let edited = |seen: &mut Seen| seen.object.fingerprint = Some("other".into());
+    assert_eq!(rejected(&of(edited)), Some(Reason::SpecInvalid), "another walk would begin");
     // Days pass, and what had begun, is proved or cannot be read is none the worse for it.
     assert_eq!(of(|_| ()), Step::RunChunks);
     assert_eq!(of(|seen| row(seen).status = StateStatus::Completed), Step::Complete);
