@@ -2,6 +2,8 @@
 //!
 //! With Retain none of this is ever reached: there is no finalizer at all.
 
+use std::time::Duration;
+
 use backfill_api::{ROWS_FINALIZER, Reason, RepositoryBackfill};
 use backfill_engine::fingerprint::fingerprint;
 use backfill_engine::model::{BackfillState, NodeId, ObjectRef};
@@ -18,7 +20,7 @@ use super::{Context, events};
 /// Rows removed in one transaction.
 const BATCH: i64 = 1000;
 /// How long the removal may fail without a break before the object goes and the rows stay.
-const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_mins(10);
+const GIVE_UP_AFTER: Duration = Duration::from_mins(10);
 /// How soon to look again while rows are being removed or the database is away.
 const LOOK: SignedDuration = SignedDuration::from_secs(5);
 
@@ -78,8 +80,8 @@ async fn unremoved(
     cause: &str,
 ) -> Outcome {
     let now = (ctx.clock)();
-    let since = ctx.memory.deletion_failing_since(&object.uid().unwrap_or_default(), now);
-    if now.duration_since(since) < GIVE_UP_AFTER {
+    let failing = ctx.memory.deletion_failing_for(&object.uid().unwrap_or_default());
+    if failing < GIVE_UP_AFTER {
         let message = format!("rows are removed once that is possible: {cause}");
         let state = observed.seen.own_state().cloned();
         return Shown::new(Reason::Deleting, message).state(state).at(now + LOOK).outcome();

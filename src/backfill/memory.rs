@@ -40,7 +40,7 @@ pub struct Memory {
     troubles: Mutex<HashMap<String, Trouble>>,
     written: Mutex<HashMap<String, Written>>,
     untaken: Mutex<HashMap<String, Instant>>,
-    deletions: Mutex<HashMap<String, Timestamp>>,
+    deletions: Mutex<HashMap<String, Instant>>,
     unreadable: AtomicBool,
 }
 
@@ -97,9 +97,10 @@ impl Memory {
         lock(&self.untaken).get(uid).is_some_and(|at| at.elapsed() < span)
     }
 
-    /// Since when the removal of an object's rows fails without a break; `now` if it did not.
-    pub fn deletion_failing_since(&self, uid: &str, now: Timestamp) -> Timestamp {
-        *lock(&self.deletions).entry(uid.to_owned()).or_insert(now)
+    /// For how long the removal of an object's rows has failed without a break, beginning now if
+    /// it did not. No step of the clock makes it longer.
+    pub fn deletion_failing_for(&self, uid: &str) -> Duration {
+        lock(&self.deletions).entry(uid.to_owned()).or_insert_with(Instant::now).elapsed()
     }
 
     /// The removal of an object's rows goes on.

@@ -72,6 +72,17 @@ pub fn next_look(
     }
 }
 
+/// Whether an attempt after a fault of this kind is still to be waited for. None is put off so far:
+/// it was before the clock went back, and its time has come.
+pub fn is_pending(disposition: Disposition, at: Timestamp, now: Timestamp) -> bool {
+    let longest = match disposition {
+        Disposition::Transient | Disposition::Poison => LONGEST_RETRY_AFTER,
+        Disposition::UserFix => STALLED_LOOK,
+        Disposition::Bug => BUG_LOOK,
+    };
+    at > now && at <= later(now, longest)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -131,6 +142,21 @@ mod tests {
         ] {
             let wait = seconds_until(next_look(disposition, 2, not_before, 1.0, now()));
             assert!((wait - seconds).abs() < 1e-6, "{disposition:?} {not_before:?}: {wait}");
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_waited_for_unless_the_clock_went_back() {
+        use Disposition::{Bug, Poison, Transient, UserFix};
+        for (disposition, longest) in
+            [(Transient, 3_600), (Poison, 3_600), (UserFix, 60), (Bug, 300)]
+        {
+            for (seconds, expected) in
+                [(-1, false), (0, false), (1, true), (longest, true), (longest + 1, false)]
+            {
+                let at = later(now(), SignedDuration::from_secs(seconds));
+                assert_eq!(is_pending(disposition, at, now()), expected, "{disposition:?} {at}");
+            }
         }
     }
 

@@ -31,8 +31,9 @@ impl Hold {
         Self { until, strikes: strikes.min(MOST_STRIKES), quiet_since: until }
     }
 
+    /// None holds longer than an hour: one that seems to was met before the clock went back.
     pub(super) fn active(&self, now: Timestamp) -> Option<Timestamp> {
-        self.until.filter(|until| *until > now)
+        self.until.filter(|until| *until > now && *until <= later(now, LONGEST_RETRY_AFTER))
     }
 
     /// Holds until the given instant, up to an hour; never shortens a hold.

@@ -73,9 +73,10 @@ impl Window {
     }
 
     /// The window has not ended, nor the second after it. Then nothing is known and so nothing is
-    /// waited for: the next answer tells.
+    /// waited for: the next answer tells. So it is where the window would last longer than any,
+    /// because the clock went back.
     pub(super) fn is_open(&self, now: Timestamp) -> bool {
-        now < self.resumes_at()
+        now < self.resumes_at() && self.ends_at <= later(now, LONGEST_WINDOW)
     }
 
     pub(super) fn told(&self) -> RateLimit {

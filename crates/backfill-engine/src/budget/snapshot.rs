@@ -85,7 +85,7 @@ impl Budget {
         if self.hold.strikes < stored.hold_strikes {
             self.hold = Hold::restored(self.hold.until, stored.hold_strikes);
         }
-        if let Some(until) = stored.hold_until.filter(|until| *until > now) {
+        if let Some(until) = Hold::restored(stored.hold_until, 0).active(now) {
             self.hold.extend(until, now);
         }
         if self.spending.entries(now).is_empty() {

@@ -41,8 +41,11 @@ impl Spending {
         }
     }
 
+    /// What seems to be spent in times to come was spent before the clock went back.
     fn last_minute(&self, now: Timestamp) -> impl Iterator<Item = &Spent> {
-        self.log.iter().filter(move |spent| later(spent.at, ROLLING) > now)
+        let is_in_it =
+            move |spent: &Timestamp| later(*spent, ROLLING) > now && *spent <= later(now, ROLLING);
+        self.log.iter().filter(move |spent| is_in_it(&spent.at))
     }
 
     pub(super) fn seconds(&self, now: Timestamp) -> f64 {

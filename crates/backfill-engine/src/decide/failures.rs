@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Pause, Step, reject};
 use crate::model::StateStatus;
 use crate::numbers::later;
-use crate::retry::STALLED_LOOK;
+use crate::retry::{STALLED_LOOK, is_pending};
 use crate::seen::{Fault, Seen};
 
 pub(super) fn circuit_open(seen: &Seen) -> Option<Step> {
@@ -32,7 +32,8 @@ pub(super) fn circuit_open(seen: &Seen) -> Option<Step> {
 }
 
 pub(super) fn backing_off(seen: &Seen) -> Option<Step> {
-    let is_pending = |failure: &(Fault, Timestamp)| failure.1 > seen.now;
+    let is_pending =
+        |failure: &(Fault, Timestamp)| is_pending(failure.0.disposition, failure.1, seen.now);
     let unrecorded = seen.unrecorded.clone().filter(is_pending);
     let (fault, until) = unrecorded.or_else(|| recorded_failure(seen).filter(is_pending))?;
     Some(trouble(fault, until))

@@ -67,6 +67,22 @@ fn exhaustion_waits_for_the_reset_or_probes_each_minute() {
 }
 
 #[test]
+fn a_hold_and_what_was_spent_are_over_when_the_clock_goes_back() {
+    let mut budget = Budget::default();
+    budget.charge(FLOW, 1, 45.0, at(0));
+    assert!(seconds_to_wait(budget.check(1, 0, at(1)), 1) > 0);
+    assert_eq!(budget.check(1, 0, at(-7_200)), Place::Now);
+    budget.secondary_limited(None, at(1));
+    let stored = budget.snapshot(at(1));
+    assert_eq!(budget.check(1, 0, at(-7_200)), Place::Now);
+    let mut restarted = Budget::default();
+    restarted.restore(&stored, at(-7_200));
+    assert_eq!(restarted.check(1, 0, at(-7_200)), Place::Now);
+    restarted.secondary_limited(None, at(-7_200));
+    assert!(seconds_to_wait(restarted.check(1, 0, at(-7_200)), -7_200) <= 120, "a new one");
+}
+
+#[test]
 fn a_hold_from_elsewhere_is_bounded_too() {
     let mut budget = Budget::default();
     budget.hold(at(90_000), at(0));

@@ -109,6 +109,8 @@ fn waits_for_points_are_bounded() {
     budget.observe(RateLimit { limit: 5_000, remaining: 0, reset_at: None }, at(100));
     budget.observe(told(10, 1_000), at(101));
     assert_eq!(seconds_to_wait(budget.check(1, 0, at(101)), 101), 900);
-    // The clock went back by a day.
-    assert_eq!(seconds_to_wait(budget.check(1, 0, at(-86_400)), -86_400), 66 * 60);
+    // The clock went back by a day: no window ends so far ahead, and the next answer tells.
+    assert_eq!(budget.check(1, 0, at(-86_400)), Place::Now);
+    budget.observe(told(0, -83_000), at(-86_400));
+    assert_eq!(seconds_to_wait(budget.check(1, 0, at(-86_400)), -86_400), 3_401);
 }
