@@ -8,6 +8,7 @@ use super::{assert_never_ended, chunks, is_live, own_cluster, shared, spec};
 use crate::support::ledger::{assert_chained, assert_pages};
 use crate::support::objects::condition;
 use crate::support::oracle::Oracle;
+use crate::support::rows::number;
 use crate::support::{Ground, LIMIT, Setup, Trial, has, reason};
 
 const REPOSITORY: &str = "acme/outage";
@@ -116,5 +117,37 @@ async fn a_database_that_refuses_writes_is_said_and_waited_for() {
     as_admin(&trial, &sessions).await;
     trial.annotate("outage", "requested-at", "now").await;
     finished(&trial, 3).await;
+    trial.finish().await;
+}
+
+/// Fewer connections than the operator would like, and more backfills than connections.
+#[tokio::test]
+async fn a_role_with_few_connections_is_enough_for_many_backfills() {
+    let names: Vec<String> = (0..12).map(|at| format!("acme/few-{at}")).collect();
+    let synthetic = names.iter().map(|name| format!("{name}=12:2")).collect();
+    let setup = Setup { synthetic, ..Setup::default() };
+    let mut ground = shared(setup).await;
+    let role = ground.namespace.replace('-', "_");
+    let mut admin = PgConnection::connect(&ground.database_url).await.unwrap();
+    let statements = format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'few' CONNECTION LIMIT 4;
+         GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"
+    );
+    admin.execute(AssertSqlSafe(statements)).await.unwrap();
+    let (_, place) = ground.database_url.split_once('@').unwrap();
+    ground.options.database_url = format!("postgres://{role}:few@{place}");
+    ground.options.env.insert("MIGRATE".to_owned(), "false".to_owned());
+    let trial = ground.start().await;
+    for (at, name) in names.iter().enumerate() {
+        trial.apply(&format!("few-{at}"), spec(name, 4)).await;
+    }
+    for at in 0..names.len() {
+        trial.succeeded(&format!("few-{at}")).await;
+    }
+    let server = trial.cluster.dir().log(Cluster::POSTGRES);
+    let refused = format!("too many connections for role \"{role}\"");
+    assert!(std::fs::read_to_string(server).unwrap().contains(&refused), "nothing was refused");
+    assert_eq!(number(&trial.rows, "SELECT count(*) FROM pull_requests").await, 12 * 12);
+    assert_never_ended(&trial);
     trial.finish().await;
 }
