@@ -2,6 +2,8 @@
 //!
 //! It must not know how an outcome is shown.
 
+use std::time::Duration;
+
 use backfill_api::{Reason, RepositoryBackfill};
 use backfill_engine::decide::{Pause, Step};
 use backfill_engine::fingerprint::bounds;
@@ -10,6 +12,7 @@ use backfill_engine::retry;
 use backfill_engine::seen::Fault;
 use backfill_store::LEASE_SECONDS;
 use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
 
 use super::failing::{fail, remember};
 use super::limits::keep_limits;
@@ -22,6 +25,8 @@ use crate::run_chunks::{Report, Run, Stop, run_chunks};
 
 /// A pause that people are shown; a shorter one is part of walking.
 const LONG_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+/// An instance that works shows its progress more often than this.
+const OTHERS_SILENCE: Duration = Duration::from_mins(2);
 
 /// Carries out `step`.
 pub async fn act(
@@ -81,6 +86,9 @@ pub async fn wait(
     until: Timestamp,
     pause: Pause,
 ) -> Outcome {
+    if observed.seen.own_state().is_some_and(|state| ctx.store.is_held_elsewhere(state)) {
+        return Outcome::elsewhere((ctx.clock)());
+    }
     match pause {
         Pause::Unchanged => Outcome::Silent(Some(until)),
         // A short pause inside a walk is no news: people still see it walk.
@@ -116,12 +124,26 @@ pub async fn wait(
                 // kept and counted when it was met.
                 remember(ctx, object, observed, &fault, until);
             }
+            if observed.seen.state.is_err() && !is_ours_to_say(ctx, object) {
+                return Outcome::Silent(Some(until));
+            }
             let state = observed.seen.own_state().cloned();
             let mut shown = Shown::new(fault.reason, fault.message).state(state).wait(until);
             shown.summary.state = fault.disposition.state();
             shown.outcome()
         }
     }
+}
+
+/// Whether the status may be written although the row cannot be read, which would tell whether
+/// another instance is at it: nobody has said anything, we were the last, or whoever was has not
+/// said anything else for long.
+fn is_ours_to_say(ctx: &Context, object: &RepositoryBackfill) -> bool {
+    let Some(status) = object.status.as_ref().filter(|status| !status.conditions.is_empty()) else {
+        return true;
+    };
+    let uid = object.uid().unwrap_or_default();
+    ctx.memory.wrote(&uid, status) || ctx.memory.shown_for(&uid, status) > OTHERS_SILENCE
 }
 
 /// `metadata.pause_reason`, in the words of the schema we follow where it has one.

@@ -32,6 +32,8 @@ pub struct Written {
     pub status: RepositoryBackfillStatus,
     /// When it was written.
     pub at: Instant,
+    /// By us.
+    pub ours: bool,
 }
 
 /// The memory, by uid.
@@ -39,6 +41,7 @@ pub struct Written {
 pub struct Memory {
     troubles: Mutex<HashMap<String, Trouble>>,
     written: Mutex<HashMap<String, Written>>,
+    shown: Mutex<HashMap<String, (String, Instant)>>,
     untaken: Mutex<HashMap<String, Instant>>,
     deletions: Mutex<HashMap<String, Instant>>,
     unreadable: AtomicBool,
@@ -77,13 +80,34 @@ impl Memory {
 
     /// Notes what has just been written.
     pub fn note_written(&self, uid: &str, status: RepositoryBackfillStatus) {
-        self.note_seen(uid, status);
+        self.note(uid, status, true);
         lock(&self.untaken).remove(uid);
     }
 
     /// Notes what the API server has, whoever wrote it.
     pub fn note_seen(&self, uid: &str, status: RepositoryBackfillStatus) {
-        lock(&self.written).insert(uid.to_owned(), Written { status, at: Instant::now() });
+        self.note(uid, status, false);
+    }
+
+    fn note(&self, uid: &str, status: RepositoryBackfillStatus, ours: bool) {
+        lock(&self.written).insert(uid.to_owned(), Written { status, at: Instant::now(), ours });
+    }
+
+    /// Whether this is what we wrote of `uid`, and the last that we know of.
+    pub fn wrote(&self, uid: &str, status: &RepositoryBackfillStatus) -> bool {
+        let last = self.written(uid).filter(|written| written.ours);
+        last.is_some_and(|written| text(&written.status) == text(status))
+    }
+
+    /// For how long `uid` has shown this status, beginning now if it showed another.
+    pub fn shown_for(&self, uid: &str, status: &RepositoryBackfillStatus) -> Duration {
+        let (text, now) = (text(status), Instant::now());
+        let mut shown = lock(&self.shown);
+        let since = shown.entry(uid.to_owned()).or_insert_with(|| (text.clone(), now));
+        if since.0 != text {
+            *since = (text, now);
+        }
+        since.1.elapsed()
     }
 
     /// A write failed: what was last written of `uid` is not known any more.
@@ -112,9 +136,15 @@ impl Memory {
     pub fn retain(&self, living: &HashSet<String>) {
         lock(&self.troubles).retain(|uid, _| living.contains(uid));
         lock(&self.written).retain(|uid, _| living.contains(uid));
+        lock(&self.shown).retain(|uid, _| living.contains(uid));
         lock(&self.untaken).retain(|uid, _| living.contains(uid));
         lock(&self.deletions).retain(|uid, _| living.contains(uid));
     }
+}
+
+/// As the API server has it, where instants have whole seconds.
+pub fn text(status: &RepositoryBackfillStatus) -> String {
+    serde_json::to_string(status).unwrap_or_default()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::Context;
 use super::events::announce;
-use super::memory::Written;
+use super::memory::{Written, text};
 
 /// A write that the API server did not take is tried again after this.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
@@ -80,8 +80,6 @@ pub async fn write(
 fn is_lost(ctx: &Context, object: &RepositoryBackfill, written: &Written) -> bool {
     let shown = ctx.objects.get(&ObjectRef::from_obj(object));
     let shown = shown.filter(|shown| shown.metadata.uid == object.metadata.uid);
-    // As text, in which instants have whole seconds.
-    let text = |status: &RepositoryBackfillStatus| json!(status);
     written.at.elapsed() > WATCH_LAG
         && shown.is_some_and(|shown| shown.status.as_ref().map(text) != Some(text(&written.status)))
 }

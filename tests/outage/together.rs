@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use kube::api::DeleteParams;
+use serde_json::json;
 
 use super::{CHUNKS, chunk_under_way, chunks, shared, spec};
 use crate::support::ledger::{assert_chained, assert_pages};
 use crate::support::objects::has;
 use crate::support::oracle::Oracle;
 use crate::support::rows::{number, text};
-use crate::support::{LIMIT, Setup, World};
+use crate::support::{LIMIT, Setup, World, first_page_only, plan};
 
 const FAILED: &str = "SELECT string_agg(error, ', ') FROM backfill_chunks WHERE status = 'failed'";
 
@@ -48,6 +49,26 @@ async fn two_operators_at_once_store_and_publish_like_one() {
             looks.filter(|looks| *looks >= 3.0)
         })
         .await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn an_operator_without_a_database_does_not_speak_for_the_one_that_has_it() {
+    let setup = Setup::from(World::of("acme/one", 60)).faults(first_page_only());
+    let trial = shared(setup).await.start().await;
+    trial.apply("one", spec("acme/one", 3)).await;
+    chunks(&trial, 1).await;
+    let cut_off = trial.second_over("postgres://nobody@127.0.0.1:1/none").await;
+    trial
+        .within(LIMIT, "the one without has looked", async || {
+            cut_off.log().contains("\"reason\":\"StoreUnavailable\"").then_some(())
+        })
+        .await;
+    assert!(number(&trial.rows, CHUNKS).await < 20, "the walk is still under way");
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    trial.succeeded("one").await;
+    let reasons = trial.statuses.reasons("one").await;
+    assert!(!reasons.contains(&"StoreUnavailable".to_owned()), "{reasons:?}");
     trial.finish().await;
 }
 

@@ -139,9 +139,15 @@ impl Trial {
 
     /// A second operator beside the first, over the same database and namespace.
     pub async fn second(&self) -> Operator {
+        self.second_over(&self.options.database_url).await
+    }
+
+    /// The same over another database, or over none.
+    pub async fn second_over(&self, database_url: &str) -> Operator {
+        let database_url = database_url.to_owned();
         let instance_id = format!("{}-two", self.namespace);
         let log = self.dir.path().join("second.log");
-        let options = OperatorOptions { instance_id, log, ..self.options.clone() };
+        let options = OperatorOptions { database_url, instance_id, log, ..self.options.clone() };
         Operator::start(&options).await.unwrap()
     }
 

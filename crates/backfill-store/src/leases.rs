@@ -62,6 +62,12 @@ impl Store {
         .await
     }
 
+    /// Another instance had the lease when the state was read, and it had not run out.
+    pub fn is_held_elsewhere(&self, state: &BackfillState) -> bool {
+        state.lease_holder.as_ref().is_some_and(|holder| *holder != self.instance_id)
+            && state.lease_expires_at.is_some_and(|until| until > state.read_at)
+    }
+
     /// Extends the lease. [`Error::Fenced`] when another has taken it: stop writing.
     /// [`Error::Timeout`] while a commit holds the row is no loss: the commit extends it too.
     pub async fn renew(&self, lease: &Lease) -> Result<(), Error> {

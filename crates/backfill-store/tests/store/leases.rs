@@ -3,7 +3,7 @@
 use backfill_engine::model::Cursor;
 use backfill_store::{Error, Store};
 
-use crate::fixtures::{UID, begin, chunk, claimed, commit, pull_request};
+use crate::fixtures::{HOST, UID, begin, chunk, claimed, commit, pull_request};
 use crate::relay::{OnCommit, Relay};
 use crate::support::Database;
 
@@ -16,12 +16,17 @@ async fn the_same_holder_acquires_at_once_and_another_after_expiry() {
     let again = database.store("one").acquire(state.id, UID).await.unwrap();
     assert_eq!(again.lease.epoch.get(), first.lease.epoch.get() + 1);
 
+    let held = [&one, &two].map(|store| store.is_held_elsewhere(&again.state));
+    assert_eq!(held, [false, true]);
+
     let refused = two.acquire(state.id, UID).await;
     let Err(Error::LeaseHeld { holder, until }) = refused else { panic!("{refused:?}") };
     let seconds = until.duration_since(again.state.read_at).as_secs();
     assert_eq!((holder.as_str(), (25..=30).contains(&seconds)), ("one", true), "{seconds}");
 
     database.run("UPDATE progressive_backfill_state SET lease_expires_at = now()").await;
+    let late = two.find_state(UID, HOST, "acme/api").await.unwrap().unwrap();
+    assert!(!two.is_held_elsewhere(&late), "it has run out");
     let taken = two.acquire(state.id, UID).await.unwrap();
     assert_eq!(taken.state.lease_holder.as_deref(), Some("two"));
     assert!(matches!(one.renew(&again.lease).await, Err(Error::Fenced)));
