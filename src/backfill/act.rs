@@ -97,8 +97,10 @@ pub async fn wait(
                 // An edit of one that failed is a new beginning, which the row must know.
                 && observed.seen.own_walk().is_some_and(|it| it.status != StateStatus::Failed) =>
         {
-            let state = observed.seen.own_walk().cloned();
-            state.map_or(Outcome::Again, |state| Shown::working(state).at(until).outcome())
+            let Some(state) = observed.seen.own_walk().cloned() else { return Outcome::Again };
+            let mut shown = Shown::working(state).at(until);
+            shown.turn = true;
+            shown.outcome()
         }
         Pause::Turn { reason, message } => {
             let word = pause_word(reason);
@@ -109,13 +111,15 @@ pub async fn wait(
             };
             let mut shown = Shown::new(reason, message).state(state).wait(until);
             // Whoever is queued asks again and again until it is its turn.
-            shown.quiet = reason == Reason::Queued;
+            (shown.turn, shown.quiet) = (true, reason == Reason::Queued);
             shown.outcome()
         }
-        Pause::Standing { fault, .. } => {
+        Pause::Standing { fault, is_queued } => {
             let state = observed.seen.own_state().cloned();
+            let failed = state.as_ref().map_or(0, |state| state.failed_attempts);
             let mut shown = Shown::new(fault.reason, fault.message).state(state).at(until);
             (shown.summary.state, shown.quiet) = (fault.disposition.state(), true);
+            shown.turn = is_queued && failed < retry::PERSISTENT;
             shown.outcome()
         }
         Pause::Trouble(fault) => {

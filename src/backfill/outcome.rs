@@ -30,6 +30,8 @@ pub struct Shown {
     pub next: Option<Timestamp>,
     /// `next` is a wait that people should see, not the next stretch of work.
     pub waits: bool,
+    /// `next` is the turn that it waits for: until then it need not make progress.
+    pub turn: bool,
     /// Nobody can foretell `next`, and nothing but a transition is worth a write meanwhile.
     pub quiet: bool,
     pub counted: Option<i64>,
@@ -46,8 +48,9 @@ impl Outcome {
 impl Shown {
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         let summary = Summary::new(reason, message);
-        let (waits, quiet) = (false, false);
-        Self { summary, state: None, next: None, waits, quiet, counted: None, plan: None }
+        let (state, next, counted, plan) = (None, None, None, None);
+        let (waits, turn, quiet) = (false, false, false);
+        Self { summary, state, next, waits, turn, quiet, counted, plan }
     }
 
     /// What is said of an object that is at work in its stage.

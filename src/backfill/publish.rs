@@ -168,15 +168,13 @@ fn show_object(
     #[expect(clippy::cast_precision_loss, reason = "counts and seconds are far below 2^52")]
     let number = |value: Option<i64>| value.map(|value| value as f64);
     let seconds = |time: Option<Timestamp>| number(time.map(Timestamp::as_second));
-    // A pause between two attempts that fail is no wait for a turn.
-    let waits = matches!(summary.state, State::Running | State::Started);
     let figures = ObjectFigures {
         state: Some(summary.state),
         reason: Some(summary.reason),
         processed: number(status.processed_pull_requests),
         expected: number(status.expected_pull_requests),
         last_progress: seconds(status.last_progress_time.as_ref().map(|time| time.0)),
-        next_attempt: seconds(shown.next.filter(|_| shown.waits && waits)),
+        next_attempt: seconds(shown.next.filter(|_| shown.turn)),
     };
     let uid = object.uid().unwrap_or_default();
     metrics.show_object(

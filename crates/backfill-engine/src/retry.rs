@@ -29,6 +29,10 @@ pub const REST_LOOK: SignedDuration = SignedDuration::from_hours(1);
 /// The longest wait that the other side may ask for.
 pub const LONGEST_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
+/// So many failures in a row are no accident: from then on a wait for a place among others is no
+/// excuse for a lack of progress.
+pub const PERSISTENT: i64 = 3;
+
 /// The wait after `failed_attempts` in a row (1 for the first): 5 s doubling to 5 min, [`spread`]
 /// by `fraction`.
 pub fn backoff(failed_attempts: i64, fraction: f64) -> SignedDuration {
