@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use backfill_api::conditions::State;
 use backfill_api::{RepositoryBackfill, RepositoryBackfillStatus};
 use backfill_engine::model::BackfillState;
 use backfill_engine::seen::Fault;
