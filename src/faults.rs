@@ -2,6 +2,7 @@
 //!
 //! A message never holds a secret or a response body.
 
+use backfill_api::annotations::RESTART_REQUESTED_AT;
 use backfill_api::{Disposition, Reason, RepositoryBackfillSpec};
 use backfill_engine::seen::Fault;
 use jiff::Timestamp;
@@ -44,6 +45,9 @@ pub fn about(fault: Fault, spec: &RepositoryBackfillSpec) -> Fault {
         }
         Reason::RepositoryNotFound => {
             format!("{repository} does not exist, or secret {secret} cannot see it")
+        }
+        Reason::CursorRejected => {
+            format!("{}; set the annotation {RESTART_REQUESTED_AT} to walk again", fault.message)
         }
         _ => return fault,
     };

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::support::objects::status;
+use crate::support::objects::{message, status};
 use crate::support::oracle::Oracle;
 use crate::support::rows::number;
-use crate::support::{LIMIT, Setup, Trial, World, reason};
+use crate::support::{LIMIT, Setup, Trial, World, first_page_only, plan, reason};
 
 /// Wrong answers that pass by themselves.
 const ANSWERS: [&str; 15] = [
@@ -102,6 +102,28 @@ async fn one_answer_in_five_lost_costs_time_and_nothing_else() {
     assert_eq!(reason(&object), "Verified");
     assert!(trial.counts().await["by_answer"]["504-json"].as_u64() > Some(3));
     Oracle::of("acme/flaky").check(&trial).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_cursor_that_github_does_not_take_waits_for_a_person_and_a_new_walk() {
+    let setup = Setup::from(World::of("acme/api", 24)).faults(first_page_only());
+    let trial = Trial::start(setup).await;
+    let chunk = json!({"size": 4, "minSize": 4, "maxSize": 4});
+    trial.apply("api", json!({"repository": "acme/api", "chunk": chunk})).await;
+    trial.moves().await;
+    trial.edit("api", json!({"spec": {"suspend": true}})).await;
+    trial.until_reason("api", "Suspended").await;
+    let spoil = "UPDATE progressive_backfill_state SET last_processed_cursor = 'abc'";
+    sqlx::query(spoil).execute(&trial.rows).await.unwrap();
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    trial.edit("api", json!({"spec": {"suspend": false}})).await;
+    let stalled = trial.stalled("api", "CursorRejected").await;
+    assert!(message(&stalled).contains("restart-requested-at"), "{}", message(&stalled));
+    assert_eq!(status(&stalled).consecutive_errors, Some(0));
+    trial.annotate("api", "restart-requested-at", "now").await;
+    assert_eq!(reason(&trial.succeeded("api").await), "Verified");
+    Oracle::of("acme/api").check(&trial).await;
     trial.finish().await;
 }
 

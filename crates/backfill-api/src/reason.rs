@@ -178,6 +178,8 @@ reasons! {
         RepositoryReplaced => UserFix,
         /// Another unfinished object captures the same repository.
         RepositoryClaimed => UserFix,
+        /// GitHub does not accept the cursor that the walk is at; set `restart-requested-at`.
+        CursorRejected => UserFix,
         /// `minRateLimitPoints` is at or above the credential's limit; no query could ever run.
         BudgetTooSmall => UserFix,
         /// Too many errors in a row; mend the cause, then set `requested-at`.

@@ -239,6 +239,7 @@ impl Error {
             Self::InstallationSuspended => Reason::InstallationSuspended,
             Self::RepositoryNotFound => Reason::RepositoryNotFound,
             Self::RepositoryBlocked => Reason::RepositoryBlocked,
+            Self::CursorRejected { .. } => Reason::CursorRejected,
             Self::PullRequestNotFound | Self::NullNode { .. } | Self::Unidentified { .. } => {
                 Reason::PullRequestUnreadable
             }
@@ -248,7 +249,6 @@ impl Error {
             | Self::Unreadable(_) => Reason::ResponseInvalid,
             Self::QueryRejected { .. }
             | Self::QueryMissing
-            | Self::CursorRejected { .. }
             | Self::NotTheApi { .. }
             | Self::Configuration(_) => Reason::InternalError,
         }

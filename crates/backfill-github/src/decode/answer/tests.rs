@@ -351,8 +351,8 @@ fn the_catalogue_of_refusals_is_known() {
             200,
             r#"{"data":{"node":{"pullRequests":null}},"errors":[{"type":"INVALID_CURSOR_ARGUMENTS","path":["node","pullRequests"],"message":"`abc` does not appear to be a valid cursor."}]}"#,
             "CursorRejected",
-            Reason::InternalError,
-            Bug,
+            Reason::CursorRejected,
+            UserFix,
             false,
         ),
         (
