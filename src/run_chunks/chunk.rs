@@ -2,6 +2,7 @@
 //!
 //! Two transactions, with GitHub between them. It must not know why a run started or stops.
 
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use backfill_api::{Reason, Stage};
@@ -50,15 +51,20 @@ impl From<Chunk> for Fetched {
     }
 }
 
+/// How large the page is that is asked for, as it shrinks inside a chunk; 0 before the first.
+#[derive(Default)]
+pub struct Asked(AtomicI64);
+
 /// Fetches and commits the chunk after `state`'s cursor; the state after it.
 pub async fn one(
     run: &Run<'_>,
     lease: &Lease,
     state: &BackfillState,
     signals: &impl Signals,
+    asked: &Asked,
 ) -> Result<BackfillState, Halt> {
     let claim = run.store.claim_chunk(lease).await?;
-    let result = fetch_and_commit(run, lease, &claim, state, signals).await;
+    let result = fetch_and_commit(run, lease, &claim, state, signals, asked).await;
     if let Err(halt) = &result {
         let (word, detail) = match halt {
             Halt::Wished(_) => ("dropped", "the object was deleted"),
@@ -73,16 +79,22 @@ pub async fn one(
     result
 }
 
-/// Ends a chunk that took too long; the next one is half as large.
+/// Ends a chunk that took too long; the next one is half as large as what was asked for last.
 pub async fn give_up(
     run: &Run<'_>,
     lease: &Lease,
     state: &BackfillState,
+    asked: &Asked,
 ) -> Result<BackfillState, Halt> {
-    let size = size_before(run, state).size;
+    let size = failed_size(size_before(run, state).size, asked.0.load(Relaxed));
     run.store.fail_chunk(lease, Reason::ChunkTimedOut.as_str()).await?;
     run.store.set_chunk_size(lease, (size / 2).max(1)).await?;
     Err(Halt::Fault(faults::chunk_timed_out(size)))
+}
+
+/// What took too long: what was asked for last, or what would have been asked for.
+fn failed_size(before: i64, asked: i64) -> i64 {
+    if asked > 0 { asked } else { before }
 }
 
 async fn fetch_and_commit(
@@ -91,6 +103,7 @@ async fn fetch_and_commit(
     claim: &ChunkClaim,
     state: &BackfillState,
     signals: &impl Signals,
+    asked: &Asked,
 ) -> Result<BackfillState, Halt> {
     if claim.first_cursor != state.cursor {
         return Err(Halt::Fault(faults::set_back()));
@@ -104,7 +117,8 @@ async fn fetch_and_commit(
             return commit(run, lease, claim, state, signals, fetched, size).await;
         }
     };
-    let (mut fetched, size) = fetch(run, lease, state, after.as_ref(), claim.abandoned).await?;
+    let after = after.as_ref();
+    let (mut fetched, size) = fetch(run, lease, state, after, claim.abandoned, asked).await?;
     fetched.requests += requests;
     fetched.points += points;
     commit(run, lease, claim, state, signals, fetched, size).await
@@ -153,6 +167,7 @@ async fn fetch(
     state: &BackfillState,
     after: Option<&Cursor>,
     abandoned: i64,
+    asked: &Asked,
 ) -> Result<(Fetched, SizeState), Halt> {
     let bounds = SizeBounds::from(&run.spec.chunk);
     let mut size = size_before(run, state);
@@ -166,6 +181,7 @@ async fn fetch(
             size: size.size.min(room(state)),
             parts: &state.bounds.parts,
         };
+        asked.0.store(request.size, Relaxed);
         let error = match run.github.chunk(&request).await {
             Ok(chunk) => {
                 let fetched = Fetched::from(chunk);
@@ -279,4 +295,16 @@ fn cut(pull_requests: &mut Vec<PullRequest>, bounds: &WalkBounds) -> bool {
 /// A count as the database takes it.
 pub fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_that_took_too_long_is_halved_from_where_it_had_shrunk_to() {
+        for (before, asked, failed) in [(40, 5, 5), (40, 40, 40), (40, 0, 40), (10, 1, 1)] {
+            assert_eq!(failed_size(before, asked), failed, "{before} {asked}");
+        }
+    }
 }

@@ -200,10 +200,11 @@ async fn chunks(
             return Some(stop_of(run, faults::of_store(&error), committed == 0));
         }
         let begun = Instant::now();
-        let done = tokio::time::timeout(CHUNK_TIMEOUT, chunk::one(run, lease, state, signals));
-        let result = match done.await {
+        let asked = chunk::Asked::default();
+        let one = chunk::one(run, lease, state, signals, &asked);
+        let result = match tokio::time::timeout(CHUNK_TIMEOUT, one).await {
             Ok(result) => result,
-            Err(_) => chunk::give_up(run, lease, state).await,
+            Err(_) => chunk::give_up(run, lease, state, &asked).await,
         };
         match result {
             Ok(next) => {
