@@ -6,6 +6,7 @@
 mod transport;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use backfill_engine::budget::{BudgetSnapshot, RateLimit};
@@ -57,7 +58,8 @@ impl GitHub {
     pub fn client(&self, token: SecretString) -> Client {
         let token = Token::new(token);
         let shared = Arc::clone(&self.shared);
-        Client { shared, token, secret: None, flow: String::new(), floor: 0 }
+        let waited_ms = Arc::default();
+        Client { shared, token, secret: None, flow: String::new(), floor: 0, waited_ms }
     }
 }
 
@@ -69,6 +71,7 @@ pub struct Client {
     secret: Option<String>,
     flow: String,
     floor: i64,
+    waited_ms: Arc<AtomicU64>,
 }
 
 /// A query ready to be sent.
@@ -126,6 +129,11 @@ impl Client {
     /// The governor of that budget, shared with all clients of the identity.
     pub fn governor(&self) -> Arc<Governor> {
         self.shared.identities.governor(self.token.hash())
+    }
+
+    /// How long queries waited for room in the minute, those that still wait included.
+    pub fn waited(&self) -> Duration {
+        Duration::from_millis(self.waited_ms.load(Relaxed))
     }
 
     /// Points that are kept back when a chunk starts.
@@ -202,7 +210,10 @@ impl Client {
                 }
                 Departure::Wait(until) => {
                     let wait = until.duration_since((self.shared.config.clock)());
-                    tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
+                    let wait: Duration = wait.try_into().unwrap_or_default();
+                    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                    self.waited_ms.fetch_add(wait_ms, Relaxed);
+                    tokio::time::sleep(wait).await;
                 }
             }
         }

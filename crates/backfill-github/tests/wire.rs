@@ -159,6 +159,19 @@ async fn a_broken_connection_is_no_leave_to_go_on_after_a_limit() {
 }
 
 #[tokio::test]
+async fn a_wait_for_room_in_the_minute_is_told_while_it_lasts() {
+    let (_listener, github) = listening().await;
+    let client = github.client(SecretString::from(TOKEN));
+    let response_seconds = vec![(clock(), 46.0)];
+    client.governor().restore(&BudgetSnapshot { response_seconds, ..BudgetSnapshot::default() });
+    assert_eq!(client.waited(), Duration::ZERO);
+    let asked = tokio::time::timeout(Duration::from_millis(200), once(&client)).await;
+    assert!(asked.is_err(), "46 seconds of 45 are spent");
+    let minute = Duration::from_secs(1)..=Duration::from_mins(1);
+    assert!(minute.contains(&client.waited()), "{:?}", client.waited());
+}
+
+#[tokio::test]
 async fn only_so_many_bytes_are_read() {
     let (client, _seen) = server(vec![answer("200 OK", "", "x".repeat(10_001))]).await;
     let error = once(&client).await.unwrap_err();
