@@ -75,14 +75,28 @@ pub fn migrating() -> Fault {
     new(Reason::StoreUnavailable, "the database's schema is still to be brought up to date")
 }
 
-/// What the API server said; the object is looked at again, whatever it was.
-pub fn of_kube(what: &str, error: &kube::Error) -> Fault {
-    Fault {
-        reason: Reason::InternalError,
-        disposition: Disposition::Transient,
-        message: format!("the API server did not {what}: {error}"),
-        not_before: None,
+/// Why the API server did not hand out a Secret: it will, or our permissions must be mended.
+pub fn of_secret(namespace: &str, name: &str, error: &kube::Error) -> Fault {
+    match error {
+        kube::Error::Api(answer) if matches!(answer.code, 401 | 403) => new(
+            Reason::CredentialsForbidden,
+            format!(
+                "the operator may not get secret {name} in namespace {namespace} ({}); the Role or \
+                 ClusterRole of its ServiceAccount must allow get on secrets there",
+                answer.reason
+            ),
+        ),
+        other => new(
+            Reason::KubernetesUnavailable,
+            format!("the API server did not hand out secret {name}: {other}"),
+        ),
     }
+}
+
+/// The API server did not answer in time.
+pub fn secret_timed_out(name: &str) -> Fault {
+    let message = format!("the API server did not hand out secret {name}: no answer in time");
+    new(Reason::KubernetesUnavailable, message)
 }
 
 /// So much cannot be read that no single pull request is to blame.

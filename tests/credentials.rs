@@ -1,16 +1,19 @@
 //! Whatever is wrong with credentials or the repository's name is said with its own reason, and
 //! mends without a restart.
 
+use std::path::PathBuf;
+
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
+use testbed::Cluster;
 
 use crate::support::objects::{message, status};
 use crate::support::oracle::Oracle;
 use crate::support::secrecy::metric;
 use crate::support::written::Written;
-use crate::support::{LIMIT, Setup, Trial, World, first_page_only, plan};
+use crate::support::{Ground, LIMIT, Setup, Trial, World, first_page_only, plan};
 
 async fn secret(trial: &Trial, manifest: Value) {
     let secrets: Api<Secret> = Api::namespaced(trial.client.clone(), &trial.namespace);
@@ -64,6 +67,51 @@ async fn a_secret_that_cannot_be_used_says_what_it_needs() {
     for repository in repositories {
         Oracle::of(repository).check(&trial).await;
     }
+    trial.finish().await;
+}
+
+/// A kubeconfig of an account that may do what the operator does in this namespace, but read no
+/// Secret.
+async fn without_secrets(cluster: &Cluster, namespace: &str) -> PathBuf {
+    let run = |args: &[&str]| cluster.kubectl_text(&[args, &["-n", namespace]].concat()).unwrap();
+    run(&["create", "serviceaccount", "blind"]);
+    let objects = "--resource=repositorybackfills.backfill.contributor.info";
+    let statuses = format!("{objects}/status");
+    run(&["create", "role", "objects", "--verb=get,list,watch,patch", objects]);
+    run(&["create", "role", "statuses", "--verb=patch", &statuses]);
+    let events = "--resource=events.events.k8s.io";
+    run(&["create", "role", "events", "--verb=create,patch", events]);
+    let account = format!("--serviceaccount={namespace}:blind");
+    for role in ["objects", "statuses", "events"] {
+        run(&["create", "rolebinding", role, &format!("--role={role}"), &account]);
+    }
+    let who = format!("{namespace}:blind");
+    let list = ["list", "repositorybackfills.backfill.contributor.info"];
+    cluster.await_permission(&who, namespace, list).await.unwrap();
+    cluster.account_kubeconfig(namespace, "blind", None).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_secret_that_the_operator_may_not_read_is_for_a_person_to_mend() {
+    let cluster = Cluster::shared().await.unwrap();
+    let mut ground = Ground::new(cluster, &World::of("acme/api", 4).into()).await;
+    ground.options.kubeconfig = without_secrets(cluster, &ground.namespace).await;
+    let trial = ground.start().await;
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    let refused = trial.stalled("api", "CredentialsForbidden").await;
+    let told = message(&refused);
+    let names = ["get secret github in namespace", "Role", &trial.namespace];
+    assert!(names.iter().all(|name| told.contains(name)), "{told}");
+    let run = |args: &[&str]| {
+        cluster.kubectl_text(&[args, &["-n", &trial.namespace]].concat()).unwrap();
+    };
+    run(&["create", "role", "secrets", "--verb=get", "--resource=secrets"]);
+    let account = format!("--serviceaccount={}:blind", trial.namespace);
+    run(&["create", "rolebinding", "secrets", "--role=secrets", &account]);
+    let who = format!("{}:blind", trial.namespace);
+    cluster.await_permission(&who, &trial.namespace, ["get", "secrets"]).await.unwrap();
+    trial.annotate("api", "requested-at", "now").await;
+    trial.succeeded("api").await;
     trial.finish().await;
 }
 

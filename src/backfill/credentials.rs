@@ -11,6 +11,7 @@ use kube::{Api, ResourceExt};
 use secrecy::SecretString;
 
 use super::Context;
+use super::write::WRITE_TIMEOUT;
 use crate::faults;
 
 /// The token of the object's credentials, or why there is none.
@@ -21,10 +22,11 @@ pub async fn token(ctx: &Context, object: &RepositoryBackfill) -> Result<SecretS
     };
     let namespace = object.namespace().unwrap_or_default();
     let secrets: Api<Secret> = Api::namespaced(ctx.client.clone(), &namespace);
-    let found = secrets.get_opt(&reference.name).await;
     let name = &reference.name;
-    let secret = found
-        .map_err(|error| faults::of_kube(&format!("hand out secret {name}"), &error))?
+    let secret = tokio::time::timeout(WRITE_TIMEOUT, secrets.get_opt(name))
+        .await
+        .map_err(|_| faults::secret_timed_out(name))?
+        .map_err(|error| faults::of_secret(&namespace, name, &error))?
         .ok_or_else(|| {
             let message =
                 format!("secret {name} does not exist in namespace {namespace}; create it");

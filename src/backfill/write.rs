@@ -20,7 +20,8 @@ use super::memory::{Written, text};
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
 /// One that its schema did not allow, which only another definition or another operator mends.
 const INVALID_AGAIN: Duration = Duration::from_mins(1);
-/// How long one write may take: the client itself has no limit and retries for minutes.
+/// How long one write may take, or the read of one object: the client itself has no limit and
+/// retries for minutes.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A watch that shows a write later than this is broken, and then looks do not come either.

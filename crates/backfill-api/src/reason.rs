@@ -148,6 +148,8 @@ reasons! {
         StorageFull => Transient,
         /// A transaction lost against another one again and again, or the database was set back.
         StoreConflict => Transient,
+        /// The API server does not hand out the Secret; it does not answer, or with an error.
+        KubernetesUnavailable => Transient,
         /// Another instance has taken over; this one's work was rolled back.
         Fenced => Transient,
         /// The database lacks a migration; run `backfill-operator migrate`.
@@ -156,6 +158,8 @@ reasons! {
         CredentialsRequired => UserFix,
         /// The Secret does not exist in this namespace; create it.
         CredentialsNotFound => UserFix,
+        /// The operator may not read Secrets of this namespace; its Role must allow `get`.
+        CredentialsForbidden => UserFix,
         /// The Secret lacks the label `backfill.contributor.info/credentials: "true"`.
         CredentialsNotLabelled => UserFix,
         /// The Secret cannot be used; it needs a GitHub token, on one line, under the key `token`.
