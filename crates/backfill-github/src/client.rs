@@ -30,6 +30,9 @@ use crate::queries::resolve::Viewer;
 /// How long a query waits for response seconds before it goes out all the same.
 const LONGEST_CLEARANCE: Duration = Duration::from_mins(3);
 
+/// HTTP status of a token that GitHub does not know.
+const UNKNOWN_CREDENTIAL: u16 = 401;
+
 /// Everything that clients of one GitHub share: connections and governors.
 #[derive(Clone, Debug)]
 pub struct GitHub {
@@ -231,7 +234,8 @@ impl Client {
         let arrived = (self.shared.config.clock)();
         let headers = LimitHeaders::read(response.headers(), arrived, flight.elapsed());
         let request_id = request_id(response.headers());
-        if let Some(told) = headers.rate_limit {
+        // Whom GitHub does not know, it tells the limit of the address that asks.
+        if let Some(told) = headers.rate_limit.filter(|_| status != UNKNOWN_CREDENTIAL) {
             governor.observe(told);
         }
         let body = self.read_body(response, &flight).await;

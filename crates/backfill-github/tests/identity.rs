@@ -41,6 +41,20 @@ async fn two_tokens_of_one_account_share_a_governor() {
 }
 
 #[tokio::test]
+async fn what_a_stranger_may_spend_is_not_what_the_token_may() {
+    let limits = "x-ratelimit-limit: 60\r\nx-ratelimit-remaining: 0\r\n\
+                  x-ratelimit-reset: 1795172400\r\n";
+    let refused = answer("401 Unauthorized", limits, r#"{"message":"Bad credentials"}"#);
+    let (client, seen) = server(vec![refused.clone(), refused]).await;
+    for _ in 0..2 {
+        let error = resolve(&client).await.unwrap_err();
+        assert!(matches!(error, Error::BadCredentials), "{error:?}");
+    }
+    assert_eq!(client.governor().limits(), None);
+    assert_eq!(seen.await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn whose_a_token_is_stays_open_until_an_answer_tells() {
     let (_, rest) = GOOD.split_once(r#""viewer""#).unwrap();
     let (_, repository) = rest.split_once(r#""repository""#).unwrap();
