@@ -265,6 +265,10 @@ fn stop_of(run: &Run<'_>, fault: Fault, nothing_committed: bool) -> Stop {
     }
     match fault.reason {
         Reason::LeaseHeld | Reason::Fenced => {
+            if fault.reason == Reason::Fenced {
+                // Nobody shows it: the object is the other's.
+                run.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
+            }
             Stop::Elsewhere(fault.not_before.unwrap_or(Timestamp::MIN))
         }
         _ => Stop::Failed(fault, nothing_committed),

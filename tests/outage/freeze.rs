@@ -11,6 +11,7 @@ use super::{CHUNKS, chunk_under_way, chunks, shared, spec};
 use crate::support::ledger::{assert_chained, assert_pages};
 use crate::support::oracle::Oracle;
 use crate::support::rows::{number, text};
+use crate::support::secrecy::metric;
 use crate::support::{LIMIT, Trial, World};
 
 /// A lease lasts 30 s; a transaction that says nothing is ended by the server after 60.
@@ -65,6 +66,12 @@ async fn a_chunk_of_an_operator_that_wakes_up_too_late_is_refused() {
             // By its commit or by the renewal of its lease, whichever it comes to first.
             let refused = |line: &str| line.contains("chunk failed") || line.contains("lease lost");
             log.lines().any(|line| refused(line) && line.contains("Fenced")).then_some(())
+        })
+        .await;
+    let fenced = "backfill_failures_total{reason=\"Fenced\"}";
+    trial
+        .within(LIMIT, "that counts", async || {
+            metric(&trial, fenced).await.filter(|count| *count > 0.0)
         })
         .await;
     // Its request timed out while it was frozen, so it may have asked once more.
