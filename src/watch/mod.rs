@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use backfill_api::RepositoryBackfill;
 use futures::{StreamExt, TryStreamExt};
-use kube::core::DeserializeGuard;
+use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::controller::{Config, Controller};
-use kube::runtime::reflector::Store as Objects;
 use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{ObjectRef, Store as Objects};
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
 use kube::{Api, Client};
 
@@ -45,11 +45,13 @@ pub async fn watch(
             metrics.count("backfill_watch_errors_total", &[], 1);
         })
         .default_backoff();
-    let events = readable(events, move |namespace, name, error| {
+    let unread = move |namespace: &str, name: &str, error: &str| {
         tracing::error!(namespace, name, error, "an object cannot be read by this version");
         unread.metrics.count("backfill_unreadable_objects_total", &[], 1);
         unread.memory.note_unreadable();
-    });
+    };
+    let earlier = objects.clone();
+    let events = readable(events, unread, move |metadata| known(&earlier, metadata));
     let events = events
         .modify(backfill::keep)
         .reflect(writer)
@@ -73,4 +75,15 @@ pub async fn watch(
             }
         })
         .await;
+}
+
+/// The object as it is known.
+fn known(
+    objects: &Objects<RepositoryBackfill>,
+    metadata: &ObjectMeta,
+) -> Option<RepositoryBackfill> {
+    let namespace = metadata.namespace.as_deref().unwrap_or_default();
+    let key = ObjectRef::new(metadata.name.as_deref()?).within(namespace);
+    let object = objects.get(&key).filter(|object| object.metadata.uid == metadata.uid)?;
+    Some(RepositoryBackfill::clone(&object))
 }

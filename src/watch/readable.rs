@@ -10,28 +10,33 @@ use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::watcher::{self, Event};
 
 /// The events of readable objects; of one that is not, `unread` is told. Until it goes it is
-/// what it was when it was last read, if it ever was.
+/// what it was when it was last read, if it ever was: also in a new list, for which `known` is
+/// asked for that.
 pub fn readable(
     events: impl Stream<Item = watcher::Result<Event<DeserializeGuard<RepositoryBackfill>>>>,
     unread: impl Fn(&str, &str, &str),
+    known: impl Fn(&ObjectMeta) -> Option<RepositoryBackfill>,
 ) -> impl Stream<Item = watcher::Result<Event<RepositoryBackfill>>> {
     events.try_filter_map(move |event| {
         let read = |guard: DeserializeGuard<RepositoryBackfill>| match guard.0 {
-            Ok(object) => Some(object),
+            Ok(object) => Ok(object),
             Err(InvalidObject { metadata, .. }) if metadata.deletion_timestamp.is_some() => {
-                going(metadata)
+                going(metadata.clone()).ok_or(metadata)
             }
             Err(InvalidObject { metadata, error }) => {
-                let name = |part: Option<String>| part.unwrap_or_default();
-                unread(&name(metadata.namespace), &name(metadata.name), &error);
-                None
+                let name = |part: &Option<String>| part.clone().unwrap_or_default();
+                unread(&name(&metadata.namespace), &name(&metadata.name), &error);
+                Err(metadata)
             }
         };
         future::ok(match event {
             Event::Init => Some(Event::Init),
             Event::InitDone => Some(Event::InitDone),
-            Event::InitApply(object) => read(object).map(Event::InitApply),
-            Event::Apply(object) => read(object).map(Event::Apply),
+            Event::InitApply(object) => {
+                let object = read(object).or_else(|metadata| known(&metadata).ok_or(metadata));
+                object.ok().map(Event::InitApply)
+            }
+            Event::Apply(object) => read(object).ok().map(Event::Apply),
             Event::Delete(object) => {
                 let gone = object.0.map_or_else(|invalid| going(invalid.metadata), Some);
                 gone.map(Event::Delete)
@@ -86,10 +91,11 @@ mod tests {
             Event::Delete(object("newer", "Dreams")),
         ];
         let unread = RefCell::new(Vec::new());
-        let told = readable(stream::iter(events.map(Ok)), |namespace, name, error| {
+        let note = |namespace: &str, name: &str, error: &str| {
             assert!(error.contains("Dreams"), "{error}");
             unread.borrow_mut().push(format!("{namespace}/{name}"));
-        });
+        };
+        let told = readable(stream::iter(events.map(Ok)), note, |_| None);
         let told: Vec<_> = told.map(Result::unwrap).collect().await;
         let names: Vec<_> = told
             .iter()
@@ -103,5 +109,30 @@ mod tests {
         let Event::Apply(leaving) = &told[4] else { panic!("{told:?}") };
         assert_eq!(leaving.spec.deletion_policy, backfill_api::DeletionPolicy::Retain);
         assert_eq!(unread.into_inner(), ["team/newer", "team/newer"]);
+    }
+
+    #[tokio::test]
+    async fn one_that_becomes_unreadable_stays_what_it_was_in_the_next_list() {
+        let events = [
+            Event::Init,
+            Event::InitApply(object("first", "Reviews")),
+            Event::InitDone,
+            Event::Init,
+            Event::InitApply(object("first", "Dreams")),
+            Event::InitApply(object("newer", "Dreams")),
+            Event::InitDone,
+        ];
+        let known = |metadata: &kube::core::ObjectMeta| {
+            let is_known = metadata.name.as_deref() == Some("first");
+            object("first", "Reviews").0.ok().filter(|_| is_known)
+        };
+        let told = readable(stream::iter(events.map(Ok)), |_, _, _| (), known);
+        let told: Vec<_> = told.map(Result::unwrap).collect().await;
+        let listed = told.iter().filter_map(|event| match event {
+            Event::InitApply(object) => Some((object.name_any(), object.spec.include.clone())),
+            _ => None,
+        });
+        let first = ("first".to_owned(), vec![backfill_api::Part::Reviews]);
+        assert_eq!(listed.collect::<Vec<_>>(), [first.clone(), first]);
     }
 }
