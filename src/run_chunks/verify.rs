@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use backfill_api::Reason;
-use backfill_engine::model::{BackfillState, PullRequest};
+use backfill_engine::model::{BackfillState, NodeId, PullRequest, PullRequestNumber};
 use backfill_engine::retry;
 use backfill_engine::seen::Fault;
 use backfill_github::{Depth, Index};
@@ -127,22 +127,35 @@ impl<S: Signals> Proof<'_, S> {
     /// Tries those set aside once more, where somebody asked for it.
     async fn retry_quarantined(&self) -> Result<(), Halt> {
         let (store, repository) = (self.run.store, self.state.repository_id);
-        let parts = &self.state.bounds.parts;
-        for (number, node_id) in store.quarantined_to_retry(repository).await? {
-            if let Some(stop) = wished(self.signals).or_else(|| over_budget(self.run, 1)) {
-                return Err(Halt::Wished(stop));
+        let mut last = PullRequestNumber(0);
+        loop {
+            let some = store.quarantined_to_retry(repository, last).await?;
+            for (number, node_id) in &some {
+                self.retry(*number, node_id).await?;
+                last = *number;
             }
-            match self.run.github.pull_request(&node_id, parts, Depth::Whole).await {
-                Ok(read) => self.take_back(read).await?,
-                // Whether it is gone is for the whole list to say.
-                Err(error) if error.is_size_related() => {
-                    let (reason, message) = (error.reason(), error.to_string());
-                    store.note_attempt(self.lease, number, None, reason, &message).await?;
-                }
-                Err(error) => return Err(error.into()),
+            if some.is_empty() {
+                return Ok(());
             }
         }
-        Ok(())
+    }
+
+    async fn retry(&self, number: PullRequestNumber, node_id: &NodeId) -> Result<(), Halt> {
+        if let Some(stop) = wished(self.signals).or_else(|| over_budget(self.run, 1)) {
+            return Err(Halt::Wished(stop));
+        }
+        let parts = &self.state.bounds.parts;
+        match self.run.github.pull_request(node_id, parts, Depth::Whole).await {
+            Ok(read) => self.take_back(read).await,
+            // Whether it is gone is for the whole list to say.
+            Err(error) if error.is_size_related() => {
+                let (reason, message) = (error.reason(), error.to_string());
+                let store = self.run.store;
+                store.note_attempt(self.lease, number, None, reason, &message).await?;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Stores one that was set aside, as a chunk of its own.

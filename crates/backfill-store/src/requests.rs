@@ -31,14 +31,15 @@ impl Store {
         .await
     }
 
-    /// Those set aside inside the walk's bounds that somebody asked to try again, by number, at
-    /// most 1,000.
+    /// Those set aside inside the walk's bounds that somebody asked to try again, by number, the
+    /// first 1,000 after this one.
     pub async fn quarantined_to_retry(
         &self,
         repository_id: Uuid,
+        after: PullRequestNumber,
     ) -> Result<Vec<(PullRequestNumber, NodeId)>, Error> {
         let mut tx = self.begin().await?;
-        let query = Tx::query(QUARANTINED_TO_RETRY).bind(repository_id);
+        let query = Tx::query(QUARANTINED_TO_RETRY).bind(repository_id).bind(after.get());
         let rows = tx.fetch_all(query).await?;
         rows.iter()
             .map(|row| Ok((PullRequestNumber(get(row, "number")?), NodeId(get(row, "node_id")?))))
@@ -85,7 +86,7 @@ const QUARANTINED_TO_RETRY: &str = concat!(
     "-- quarantined_to_retry\n\
     SELECT q.number::bigint AS number, q.node_id FROM quarantined_pull_requests q \
     JOIN progressive_backfill_state s ON s.repository_id = q.repository_id \
-    WHERE q.repository_id = $1 AND q.attempts = 0 AND q.node_id IS NOT NULL \
+    WHERE q.repository_id = $1 AND q.number > $2::bigint AND q.attempts = 0 AND q.node_id IS NOT NULL \
       AND q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL AND ",
     in_walk!(),
     " ORDER BY q.number LIMIT 1000"

@@ -31,6 +31,8 @@ async fn find(store: &Store) -> BackfillState {
     store.find_state(UID, HOST, "acme/api").await.unwrap().unwrap()
 }
 
+const FIRST: PullRequestNumber = PullRequestNumber(0);
+
 #[tokio::test]
 async fn failures_count_until_a_chunk_commits() {
     let database = Database::migrated().await;
@@ -184,11 +186,11 @@ async fn a_request_forgives_and_reopens_what_is_set_aside() {
             state.repository_id
         ))
         .await;
-    assert!(store.quarantined_to_retry(state.repository_id).await.unwrap().is_empty());
+    assert!(store.quarantined_to_retry(state.repository_id, FIRST).await.unwrap().is_empty());
     store.forgive(state.id, UID, "t2").await.unwrap();
     let reopened = find(&store).await;
     assert_eq!((reopened.status, reopened.stage), (StateStatus::Active, Stage::Verify));
-    let waiting = store.quarantined_to_retry(state.repository_id).await.unwrap();
+    let waiting = store.quarantined_to_retry(state.repository_id, FIRST).await.unwrap();
     assert_eq!(waiting, [(PullRequestNumber(9), "PR_9".into())]);
 
     let lease = store.acquire(state.id, UID).await.unwrap().lease;
@@ -253,12 +255,12 @@ async fn a_request_on_a_window_leaves_alone_what_is_set_aside_outside_it() {
 
     // Nor what was asked for when the walk was a wider one.
     database.run("UPDATE quarantined_pull_requests SET attempts = 0").await;
-    assert_eq!(store.quarantined_to_retry(state.repository_id).await.unwrap(), []);
+    assert_eq!(store.quarantined_to_retry(state.repository_id, FIRST).await.unwrap(), []);
     page.quarantined = vec![apart(7)];
     commit(&store, &lease, &page).await;
     store.forgive(state.id, UID, "t2").await.unwrap();
     assert_eq!(find(&store).await.status, StateStatus::Active);
-    let waiting = store.quarantined_to_retry(state.repository_id).await.unwrap();
+    let waiting = store.quarantined_to_retry(state.repository_id, FIRST).await.unwrap();
     assert_eq!(waiting, [(PullRequestNumber(7), "PR".into())]);
 }
 
@@ -291,7 +293,7 @@ async fn a_request_fences_a_proof_that_has_not_heard_of_it() {
     commit(&one, &lease, &page).await;
 
     // One has read what there is to retry, and two is asked to retry.
-    assert_eq!(one.quarantined_to_retry(state.repository_id).await.unwrap(), []);
+    assert_eq!(one.quarantined_to_retry(state.repository_id, FIRST).await.unwrap(), []);
     let ledger = one.ledger(state.id).await.unwrap();
     two.forgive(state.id, UID, "t2").await.unwrap();
     let late = one.complete(&lease, &ledger).await;
@@ -299,7 +301,7 @@ async fn a_request_fences_a_proof_that_has_not_heard_of_it() {
     assert!(matches!(one.renew(&lease).await, Err(Error::Fenced)));
     let next = two.acquire(state.id, UID).await.unwrap();
     assert_eq!((next.state.status, next.state.stage), (StateStatus::Active, Stage::Verify));
-    assert_eq!(two.quarantined_to_retry(state.repository_id).await.unwrap().len(), 1);
+    assert_eq!(two.quarantined_to_retry(state.repository_id, FIRST).await.unwrap().len(), 1);
 
     // Taken back, it was gone through already.
     let before = next.state.processed_pull_requests;
@@ -336,4 +338,23 @@ async fn one_that_is_read_in_part_again_stays_set_aside_since_when_it_was() {
     page.quarantined = vec![set_aside(9)];
     commit(&store, &lease, &page).await;
     assert_eq!(database.text(row).await, "f,t,3", "set aside anew");
+}
+
+#[tokio::test]
+async fn all_that_are_set_aside_are_told_a_thousand_at_a_time() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let state = begin(&store, UID).await;
+    let insert = "INSERT INTO quarantined_pull_requests \
+            (repository_id, number, node_id, reason, message, attempts, quarantined_at) \
+        SELECT repository_id, n, 'PR_' || n, 'PageTooLarge', '', 0, now() \
+        FROM progressive_backfill_state, generate_series(1, 2001) AS n";
+    database.run(insert).await;
+    let (mut last, mut counts) = (FIRST, Vec::new());
+    while counts.last() != Some(&0) {
+        let some = store.quarantined_to_retry(state.repository_id, last).await.unwrap();
+        counts.push(some.len());
+        last = some.last().map_or(last, |(number, _)| *number);
+    }
+    assert_eq!((counts, last.get()), (vec![1000, 1000, 1, 0], 2001));
 }
