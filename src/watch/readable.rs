@@ -18,25 +18,23 @@ pub fn readable(
     known: impl Fn(&ObjectMeta) -> Option<RepositoryBackfill>,
 ) -> impl Stream<Item = watcher::Result<Event<RepositoryBackfill>>> {
     events.try_filter_map(move |event| {
-        let read = |guard: DeserializeGuard<RepositoryBackfill>| match guard.0 {
-            Ok(object) => Ok(object),
+        let read = |guard: DeserializeGuard<RepositoryBackfill>, is_listed| match guard.0 {
+            Ok(object) => Some(object),
             Err(InvalidObject { metadata, .. }) if metadata.deletion_timestamp.is_some() => {
-                going(metadata.clone()).ok_or(metadata)
+                going(metadata)
             }
             Err(InvalidObject { metadata, error }) => {
-                let name = |part: &Option<String>| part.clone().unwrap_or_default();
-                unread(&name(&metadata.namespace), &name(&metadata.name), &error);
-                Err(metadata)
+                let before = if is_listed { known(&metadata) } else { None };
+                let name = |part: Option<String>| part.unwrap_or_default();
+                unread(&name(metadata.namespace), &name(metadata.name), &error);
+                before
             }
         };
         future::ok(match event {
             Event::Init => Some(Event::Init),
             Event::InitDone => Some(Event::InitDone),
-            Event::InitApply(object) => {
-                let object = read(object).or_else(|metadata| known(&metadata).ok_or(metadata));
-                object.ok().map(Event::InitApply)
-            }
-            Event::Apply(object) => read(object).ok().map(Event::Apply),
+            Event::InitApply(object) => read(object, true).map(Event::InitApply),
+            Event::Apply(object) => read(object, false).map(Event::Apply),
             Event::Delete(object) => {
                 let gone = object.0.map_or_else(|invalid| going(invalid.metadata), Some);
                 gone.map(Event::Delete)
