@@ -180,26 +180,26 @@ async fn work(
         let _ = run.github.resolve(&state.repository_name).await;
     }
     match chunks(run, lease, state, signals).await {
-        Some(stop) => stop,
-        None => verify::prove(run, lease, state, signals).await,
+        Err(stop) => stop,
+        Ok(committed) => verify::prove(run, lease, state, signals, committed).await,
     }
 }
 
-/// Walks on; what stops it, or `None` at the end of the walk.
+/// Walks on; what stops it, or at the end of the walk how many chunks were committed.
 async fn chunks(
     run: &Run<'_>,
     lease: &Lease,
     state: &mut BackfillState,
     signals: &impl Signals,
-) -> Option<Stop> {
+) -> Result<u32, Stop> {
     let started = Instant::now();
     let mut committed = 0_u32;
     while state.stage != Stage::Verify {
         if let Some(stop) = before_chunk(run, state, signals, committed, started) {
-            return Some(stop);
+            return Err(stop);
         }
         if let Err(error) = heed_asked_size(run, lease, state).await {
-            return Some(stop_of(run, faults::of_store(&error), committed == 0));
+            return Err(stop_of(run, faults::of_store(&error), committed == 0));
         }
         let begun = Instant::now();
         let asked = chunk::Asked::default();
@@ -217,11 +217,11 @@ async fn chunks(
                 run.metrics.observe("backfill_chunk_duration_seconds", &[], seconds);
                 signals.progress(state).await;
             }
-            Err(Halt::Wished(stop)) => return Some(stop),
-            Err(Halt::Fault(fault)) => return Some(stop_of(run, fault, committed == 0)),
+            Err(Halt::Wished(stop)) => return Err(stop),
+            Err(Halt::Fault(fault)) => return Err(stop_of(run, fault, committed == 0)),
         }
     }
-    None
+    Ok(committed)
 }
 
 /// What the work comes to, unless it takes too long; how long it `waited` so far is not counted.

@@ -3,6 +3,7 @@
 //! Succeeds only when nothing is missing; a difference is said, and looked at again.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use backfill_api::Reason;
 use backfill_engine::model::{BackfillState, NodeId, PullRequest, PullRequestNumber};
@@ -26,14 +27,15 @@ const PAGE: i64 = 100;
 /// hundred points an hour.
 const LIST_PAGE_EVERY: SignedDuration = SignedDuration::from_secs(36);
 
-/// Proves the walk, or says what is missing.
+/// Proves the walk, or says what is missing. The run has committed so many chunks before.
 pub async fn prove(
     run: &Run<'_>,
     lease: &Lease,
     state: &mut BackfillState,
     signals: &impl Signals,
+    committed: u32,
 ) -> Stop {
-    let proof = Proof { run, lease, state, signals };
+    let proof = Proof { run, lease, state, signals, committed: AtomicU32::new(committed) };
     match proof.complete().await {
         Ok(proved) => {
             tracing::info!(
@@ -46,7 +48,10 @@ pub async fn prove(
             Stop::Proved
         }
         Err(Halt::Wished(stop)) => stop,
-        Err(Halt::Fault(fault)) => stop_of(run, fault, false),
+        Err(Halt::Fault(fault)) => {
+            let nothing_committed = proof.committed.load(Ordering::Relaxed) == 0;
+            stop_of(run, fault, nothing_committed)
+        }
     }
 }
 
@@ -55,6 +60,7 @@ struct Proof<'a, S> {
     lease: &'a Lease,
     state: &'a BackfillState,
     signals: &'a S,
+    committed: AtomicU32,
 }
 
 impl<S: Signals> Proof<'_, S> {
@@ -174,6 +180,7 @@ impl<S: Signals> Proof<'_, S> {
             ..ChunkCommit::default()
         };
         store.commit_chunk(self.lease, &claim, &chunk).await?;
+        self.committed.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 

@@ -123,6 +123,22 @@ async fn runs_that_only_fail_open_the_circuit_and_a_request_closes_it() {
 }
 
 #[tokio::test]
+async fn proofs_that_only_fail_open_the_circuit_too() {
+    let index = json!({"operation": "IndexPullRequests"});
+    let rules = json!([{"match": index, "answer": "resource-limits"}]);
+    let trial = Trial::start(Setup::from(World::of("acme/api", 6)).faults(rules)).await;
+    let policy = json!({"maxConsecutiveErrors": 2});
+    trial.apply("api", json!({"repository": "acme/api", "failurePolicy": policy})).await;
+    let open = trial.stalled("api", "CircuitOpen").await;
+    assert!(message(&open).starts_with("2 runs in a row failed"), "{}", message(&open));
+    assert_eq!(status(&open).processed_pull_requests, Some(6));
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    trial.annotate("api", "requested-at", "mended").await;
+    assert_eq!(reason(&trial.succeeded("api").await), "Verified");
+    trial.finish().await;
+}
+
+#[tokio::test]
 async fn the_last_of_a_history_are_set_aside_too_if_another_can_be_read() {
     let two = World::empty("acme/two").pull(101, json!({})).pull(102, json!({}));
     let rules = json!([
