@@ -73,6 +73,36 @@ async fn an_operator_without_a_database_does_not_speak_for_the_one_that_has_it()
 }
 
 #[tokio::test]
+async fn a_chunk_that_takes_longer_than_a_lease_stays_with_whoever_has_it() {
+    // A lease lasts 30 s; no answer may take as long, but two together do.
+    let slow = |operation: &str| json!({"match": {"operation": operation}, "answer": "slow:17"});
+    let rules = json!([slow("ListPullRequests"), slow("CompletePullRequests")]);
+    let trial = shared(Setup::from(World::of("acme/long", 6)).faults(rules)).await.start().await;
+    let second = trial.second().await;
+    trial.apply("long", spec("acme/long", 6)).await;
+    let claimed = "SELECT count(*) FROM backfill_chunks";
+    let under_way = async || (number(&trial.rows, claimed).await == 1).then_some(());
+    trial.within(LIMIT, "a chunk is under way", under_way).await;
+    let begun = std::time::Instant::now();
+    let lease = "SELECT lease_holder || ' ' || lease_epoch FROM progressive_backfill_state";
+    let first = text(&trial.rows, lease).await;
+    trial
+        .within(LIMIT, "the chunk is stored", async || {
+            let now = text(&trial.rows, lease).await;
+            let stored = number(&trial.rows, CHUNKS).await == 1;
+            assert!(stored || now == first, "{first} has lost its lease to {now}");
+            stored.then_some(())
+        })
+        .await;
+    assert!(begun.elapsed() > Duration::from_secs(30), "the lease was not put to the test");
+    trial.succeeded("long").await;
+    assert_chained(&trial.rows, 0).await;
+    assert_pages(&trial, 0).await;
+    assert!(!second.log().contains("panicked"), "{}", second.log());
+    trial.finish().await;
+}
+
+#[tokio::test]
 async fn an_operator_told_to_stop_finishes_its_chunk_and_gives_the_lease_back() {
     let mut ground = shared(World::of("acme/stop", 60)).await;
     let proxies = ground.behind_proxies().await;
