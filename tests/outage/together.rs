@@ -13,6 +13,8 @@ use crate::support::oracle::Oracle;
 use crate::support::rows::{number, text};
 use crate::support::{LIMIT, Setup, World, first_page_only, plan};
 
+/// How long each answer is held back from an operator that does not wait for it.
+const LONGER_THAN_PATIENCE: Duration = Duration::from_secs(8);
 const FAILED: &str = "SELECT string_agg(error, ', ') FROM backfill_chunks WHERE status = 'failed'";
 
 #[tokio::test]
@@ -125,6 +127,35 @@ async fn an_operator_told_to_stop_finishes_its_chunk_and_gives_the_lease_back() 
     assert_eq!(Oracle::of("acme/stop").check(&trial).await, 60);
     assert_chained(&trial.rows, 0).await;
     assert_pages(&trial, 0).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn an_operator_told_twice_to_stop_ends_at_once_and_the_next_goes_on() {
+    let mut ground = shared(World::of("acme/twice", 12)).await;
+    let proxies = ground.behind_proxies().await;
+    let mut trial = ground.start().await;
+    proxies.github.delay(LONGER_THAN_PATIENCE);
+    trial.apply("twice", spec("acme/twice", 3)).await;
+    let open = "SELECT count(*) FROM backfill_chunks WHERE status = 'processing'";
+    let under_way = async || (number(&trial.rows, open).await == 1).then_some(());
+    trial.within(LIMIT, "a chunk is under way", under_way).await;
+    trial.operator.terminate().unwrap();
+    trial
+        .within(LIMIT, "it has heard", async || {
+            trial.last_words().contains("told to stop: chunks in flight").then_some(())
+        })
+        .await;
+    assert!(trial.operator.ended().unwrap().is_none(), "the chunk is finished first");
+    trial.operator.terminate().unwrap();
+    let status = trial.operator.wait(LONGER_THAN_PATIENCE).await.unwrap();
+    assert_eq!(status.code(), Some(130), "{status}");
+    assert_eq!(number(&trial.rows, CHUNKS).await, 0, "the chunk was left");
+    proxies.github.delay(Duration::ZERO);
+    trial.restart("one").await;
+    trial.succeeded("twice").await;
+    assert_eq!(Oracle::of("acme/twice").check(&trial).await, 12);
+    assert_chained(&trial.rows, 1).await;
     trial.finish().await;
 }
 
