@@ -165,4 +165,8 @@ pub struct OperatorArgs {
     /// Let objects with `deletionPolicy: Delete` remove the rows that they brought in.
     #[arg(long, env = "ALLOW_ROW_DELETION")]
     pub allow_row_deletion: bool,
+    /// Seconds for which that may fail without a break before an object goes and its rows stay.
+    #[arg(long, env = "ROW_DELETION_SECONDS", default_value_t = 600,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub row_deletion_seconds: u16,
 }

@@ -109,6 +109,7 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
         settings: Settings {
             min_rate_limit_points: args.min_rate_limit_points,
             allow_row_deletion: args.allow_row_deletion,
+            deletion_patience: Duration::from_secs(u64::from(args.row_deletion_seconds)),
             run_time: Duration::from_secs(u64::from(args.run_seconds)),
         },
         memory: Memory::default(),

@@ -2,8 +2,6 @@
 //!
 //! With Retain none of this is ever reached: there is no finalizer at all.
 
-use std::time::Duration;
-
 use backfill_api::{ROWS_FINALIZER, Reason, RepositoryBackfill};
 use backfill_engine::fingerprint::fingerprint;
 use backfill_engine::model::{BackfillState, NodeId, ObjectRef};
@@ -19,8 +17,6 @@ use super::{Context, events};
 
 /// Rows removed in one transaction.
 const BATCH: i64 = 1000;
-/// How long the removal may fail without a break before the object goes and the rows stay.
-const GIVE_UP_AFTER: Duration = Duration::from_mins(10);
 /// How soon to look again while rows are being removed or the database is away.
 const LOOK: SignedDuration = SignedDuration::from_secs(5);
 
@@ -81,12 +77,14 @@ async fn unremoved(
 ) -> Outcome {
     let now = (ctx.clock)();
     let failing = ctx.memory.deletion_failing_for(&object.uid().unwrap_or_default());
-    if failing < GIVE_UP_AFTER {
+    let patience = ctx.settings.deletion_patience;
+    if failing < patience {
         let message = format!("rows are removed once that is possible: {cause}");
         let state = observed.seen.own_state().cloned();
         return Shown::new(Reason::Deleting, message).state(state).at(now + LOOK).outcome();
     }
-    let note = format!("rows could not be removed for 10 minutes and stay: {cause}");
+    let seconds = patience.as_secs();
+    let note = format!("rows could not be removed for {seconds} s and stay: {cause}");
     events::warn(ctx, object, reason, &note).await;
     let_go(ctx, object).await
 }

@@ -70,6 +70,8 @@ pub struct Settings {
     pub min_rate_limit_points: i64,
     /// `deletionPolicy: Delete` is allowed.
     pub allow_row_deletion: bool,
+    /// How long the removal of rows may fail without a break before the object goes without them.
+    pub deletion_patience: Duration,
     /// No further chunk starts in a run after this.
     pub run_time: Duration,
 }

@@ -1,12 +1,16 @@
 //! A database that restarts, is away, refuses writes, or is not there yet. Must not know pools.
 
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::api::DeleteParams;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use testbed::Cluster;
 
 use super::{assert_never_ended, chunks, is_live, own_cluster, shared, spec};
 use crate::support::ledger::{assert_chained, assert_pages};
-use crate::support::objects::condition;
+use crate::support::objects::{condition, message};
 use crate::support::oracle::Oracle;
 use crate::support::rows::number;
 use crate::support::{Ground, LIMIT, Setup, Trial, has, reason};
@@ -93,6 +97,34 @@ async fn a_database_that_is_made_later_is_found() {
     let url = trial.cluster.postgres().create_database(&later).await.unwrap();
     trial.rows = PgPoolOptions::new().max_connections(2).connect(&url).await.unwrap();
     finished(&trial, 0).await;
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn an_object_that_goes_while_its_database_is_away_waits_so_long_and_leaves_its_rows() {
+    let (cluster, _turn) = own_cluster().await;
+    let setup = setup().args(&["--allow-row-deletion", "--row-deletion-seconds=20"]);
+    let trial = Ground::new(cluster, &setup).await.start().await;
+    let mut spec = spec(REPOSITORY, 30);
+    spec["deletionPolicy"] = "Delete".into();
+    trial.apply("outage", spec).await;
+    trial.succeeded("outage").await;
+    cluster.stop(Cluster::POSTGRES, Some("SIGQUIT")).await.unwrap();
+    trial.objects().delete("outage", &DeleteParams::default()).await.unwrap();
+    let going = trial.until_reason("outage", "Deleting").await;
+    assert!(message(&going).contains("once that is possible"), "{}", message(&going));
+    assert_eq!(going.finalizers(), [backfill_api::ROWS_FINALIZER], "it stays for now");
+    let began = std::time::Instant::now();
+    trial
+        .within(LIMIT, "the object is gone", async || {
+            trial.objects().get_opt("outage").await.unwrap().is_none().then_some(())
+        })
+        .await;
+    assert!(began.elapsed() > Duration::from_secs(10), "its rows were given up too early");
+    let events = trial.events("outage").await;
+    assert!(events.iter().any(|(reason, _)| reason == "StoreUnavailable"), "{events:?}");
+    cluster.resume(Cluster::POSTGRES).await.unwrap();
+    assert_eq!(Oracle::of(REPOSITORY).check(&trial).await, 60);
     trial.finish().await;
 }
 
