@@ -150,3 +150,118 @@ fn word(step: &Step) -> &'static str {
         Step::Complete => "complete",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use kube::runtime::events::Reporter;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Fails the first time, as no clock does.
+    fn clock() -> Timestamp {
+        static ASKED: AtomicU32 = AtomicU32::new(0);
+        assert!(ASKED.fetch_add(1, Ordering::SeqCst) > 0, "for the test");
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn context(client: Client) -> Context {
+        let nowhere = "postgres://nobody@127.0.0.1:1/none".to_owned();
+        let options = backfill_store::Options::new(nowhere.into(), "one");
+        let github = GitHub::new(backfill_github::Config {
+            url: "http://127.0.0.1:1".to_owned(),
+            user_agent: "test".to_owned(),
+            clock,
+            request_timeout: Duration::from_secs(1),
+            max_body_bytes: 1,
+            allow_http: true,
+            on_answer: backfill_github::OnAnswer::new(|_| ()),
+        });
+        let reporter = Reporter { controller: "test".to_owned(), instance: None };
+        Context {
+            recorder: Recorder::new(client.clone(), reporter),
+            client,
+            store: Store::connect(&options).unwrap(),
+            schema_ready: Arc::new(AtomicBool::new(true)),
+            github: github.unwrap(),
+            metrics: Arc::new(Metrics::new().unwrap()),
+            objects: reflector::store().0,
+            permits: Permits::new(1),
+            settings: Settings {
+                min_rate_limit_points: 0,
+                allow_row_deletion: false,
+                deletion_patience: Duration::ZERO,
+                run_time: Duration::ZERO,
+            },
+            memory: Memory::default(),
+            clock,
+            random: || 0.0,
+            stopping: CancellationToken::new(),
+        }
+    }
+
+    /// An API server that has nothing, and keeps what it is told.
+    async fn serve(listener: TcpListener, told: &Mutex<String>) {
+        let body = r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",
+            "message":"not found","reason":"NotFound","code":404}"#;
+        let answer = format!(
+            "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
+            while !is_whole(&request) {
+                let read = client.read(&mut buffer).await.unwrap();
+                request.extend_from_slice(&buffer[..read]);
+            }
+            told.lock().unwrap().push_str(&String::from_utf8_lossy(&request));
+            client.write_all(answer.as_bytes()).await.unwrap();
+        }
+    }
+
+    /// The head of a request is there, and as much more as it says.
+    fn is_whole(request: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(request).to_lowercase();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        body.len() >= length.map_or(0, |length| length.parse().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_look_that_panics_is_counted_said_and_contained() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let config = kube::Config::new(url.parse().unwrap());
+        let ctx = Arc::new(context(Client::try_from(config).unwrap()));
+        let object = serde_json::json!({
+            "apiVersion": "backfill.contributor.info/v1alpha1", "kind": "RepositoryBackfill",
+            "metadata": {"namespace": "team", "name": "api", "uid": "u", "generation": 1},
+            "spec": {"repository": "acme/api"},
+        });
+        let object: RepositoryBackfill = serde_json::from_value(object).unwrap();
+        let told = Mutex::new(String::new());
+        let action = tokio::select! {
+            action = reconcile(Arc::new(object), ctx.clone()) => action.unwrap(),
+            () = serve(listener, &told) => unreachable!("it serves for ever"),
+        };
+        assert_eq!(action, Action::requeue(Duration::from_mins(5)));
+        let text = ctx.metrics.render().unwrap();
+        for series in ["backfill_panics_total", "backfill_failures_total{reason=\"InternalError\"}"]
+        {
+            assert!(text.contains(&format!("{series} 1\n")), "{series}: {text}");
+        }
+        let told = told.into_inner().unwrap();
+        assert!(
+            told.contains("PATCH") && told.contains("a look at this object panicked"),
+            "{told}"
+        );
+    }
+}
