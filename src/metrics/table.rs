@@ -13,7 +13,11 @@ pub const COUNTERS: &[(&str, &[&str], &str)] = &[
     ("backfill_panics_total", &[], "Looks that panicked and were contained."),
     ("backfill_chunks_total", &["result"], "Chunks that were committed, or failed."),
     ("backfill_pull_requests_total", &["result"], "Pull requests stored or quarantined."),
-    ("backfill_rows_total", &["result"], "Rows written, or left alone because they were equal."),
+    (
+        "backfill_rows_total",
+        &["result"],
+        "Rows written, children included, or pull requests left alone because equal.",
+    ),
     ("backfill_sanitized_characters_total", &[], "NULs and lone surrogates removed from texts."),
     ("backfill_github_requests_total", &["operation", "result"], "Requests to GitHub."),
     ("backfill_github_points_total", &[], "Rate-limit points spent."),

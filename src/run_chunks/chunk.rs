@@ -259,7 +259,8 @@ async fn commit(
     }
     let committed = run.store.commit_chunk(lease, claim, &commit).await?;
     let quarantined = count(commit.quarantined.len());
-    run.metrics.count("backfill_rows_total", &["written"], committed.written);
+    let rows_written = committed.written + committed.child_rows_written;
+    run.metrics.count("backfill_rows_total", &["written"], rows_written);
     run.metrics.count("backfill_rows_total", &["unchanged"], committed.unchanged);
     run.metrics.count(
         "backfill_pull_requests_total",
@@ -273,8 +274,8 @@ async fn commit(
         chunk = claim.number,
         pull_requests = taken,
         quarantined,
-        rows_written = committed.written,
-        rows_unchanged = committed.unchanged,
+        rows_written,
+        unchanged = committed.unchanged,
         requests = fetched.requests,
         points = fetched.points,
         "chunk committed"

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use testbed::assets;
 
+use crate::support::rows::number;
 use crate::support::secrecy::{metric, metrics};
 use crate::support::{LIMIT, Trial, World};
 
@@ -21,6 +22,11 @@ async fn assert_counted(trial: &Trial) {
     ] {
         assert!(metric(trial, series).await > Some(0.0), "{series}");
     }
+    let rows = "SELECT (SELECT count(*) FROM pull_requests) + (SELECT count(*) FROM reviews)
+        + (SELECT count(*) FROM comments)";
+    let rows = number(&trial.rows, rows).await;
+    let written = metric(trial, "backfill_rows_total{result=\"written\"}").await;
+    assert_eq!(written.map(|count| count.to_string()), Some(rows.to_string()), "rows written");
     let text = metrics(trial).await;
     for name in ["remaining", "limit", "reset_timestamp_seconds"] {
         let start = format!("backfill_github_rate_limit_{name}{{identity=\"viewer:");
