@@ -3,24 +3,18 @@
 //! A message never holds a secret or a response body.
 
 use backfill_api::annotations::RESTART_REQUESTED_AT;
-use backfill_api::{Disposition, Reason, RepositoryBackfillSpec};
+use backfill_api::{Reason, RepositoryBackfillSpec};
 use backfill_engine::seen::Fault;
 use jiff::Timestamp;
 
-/// A fault of `reason`, in the reason's own disposition.
+/// A fault of `reason`.
 pub fn new(reason: Reason, message: impl Into<String>) -> Fault {
-    let disposition = reason.disposition().unwrap_or(Disposition::Transient);
-    Fault { reason, disposition, message: message.into(), not_before: None }
+    Fault { reason, message: message.into(), not_before: None }
 }
 
 /// What GitHub's side said.
 pub fn of_github(error: &backfill_github::Error) -> Fault {
-    Fault {
-        reason: error.reason(),
-        disposition: error.disposition(),
-        message: with_cause(error),
-        not_before: error.until(),
-    }
+    Fault { reason: error.reason(), message: with_cause(error), not_before: error.until() }
 }
 
 /// The error; of a failed connection also its innermost cause: a name, a port, a certificate.
@@ -56,12 +50,7 @@ pub fn about(fault: Fault, spec: &RepositoryBackfillSpec) -> Fault {
 
 /// What the database's side said.
 pub fn of_store(error: &backfill_store::Error) -> Fault {
-    Fault {
-        reason: error.reason(),
-        disposition: error.disposition(),
-        message: error.to_string(),
-        not_before: error.until(),
-    }
+    Fault { reason: error.reason(), message: error.to_string(), not_before: error.until() }
 }
 
 /// The cursor in the database is another than the one that was committed, as after a failover to a

@@ -118,8 +118,7 @@ pub async fn wait(
             let state = observed.seen.own_state().cloned();
             let failed = state.as_ref().map_or(0, |state| state.failed_attempts);
             let mut shown = Shown::new(fault.reason, fault.message).state(state).at(until);
-            (shown.summary.state, shown.quiet) = (fault.disposition.state(), true);
-            shown.turn = is_queued && failed < retry::PERSISTENT;
+            (shown.turn, shown.quiet) = (is_queued && failed < retry::PERSISTENT, true);
             shown.outcome()
         }
         Pause::Trouble(fault) => {
@@ -132,9 +131,7 @@ pub async fn wait(
                 return Outcome::Silent(Some(until));
             }
             let state = observed.seen.own_state().cloned();
-            let mut shown = Shown::new(fault.reason, fault.message).state(state).wait(until);
-            shown.summary.state = fault.disposition.state();
-            shown.outcome()
+            Shown::new(fault.reason, fault.message).state(state).wait(until).outcome()
         }
     }
 }
@@ -251,7 +248,7 @@ async fn after_run(
             wait(ctx, object, &observed.with_state(state), until, pause).await
         }
         Stop::Failed(fault, nothing_committed) => {
-            let counts = nothing_committed && fault.disposition.counts_towards_circuit();
+            let counts = nothing_committed && fault.disposition().counts_towards_circuit();
             fail(ctx, object, &observed.with_state(state), fault, counts).await
         }
     }

@@ -36,7 +36,7 @@ pub async fn fail(
     let before = ctx.memory.trouble(uid, &wish).map_or(0, |trouble| trouble.attempts);
     let attempts = row.map_or(before, |state| state.failed_attempts.max(before));
     let until =
-        retry::next_look(fault.disposition, attempts + 1, fault.not_before, (ctx.random)(), now);
+        retry::next_look(fault.disposition(), attempts + 1, fault.not_before, (ctx.random)(), now);
     tell(ctx, object, &fault, until);
     let recorded = match row {
         Some(state) => {
@@ -54,7 +54,6 @@ pub async fn fail(
         keep_in_memory(ctx, object, observed, &fault, until);
     }
     let mut shown = Shown::new(fault.reason, fault.message).state(state).wait(until);
-    shown.summary.state = fault.disposition.state();
     if shown.summary.state == State::Stalled {
         shown.waits = false;
     }
@@ -106,7 +105,7 @@ fn failure(fault: &Fault, counts: bool, until: Timestamp) -> Failure {
         message: fault.message.clone(),
         counts_towards_circuit: counts,
         next_attempt_at: Some(until),
-        status: match fault.disposition.state() {
+        status: match fault.disposition().state() {
             State::Stalled => StateStatus::Failed,
             _ => StateStatus::Active,
         },

@@ -90,8 +90,7 @@ fn is_news(last: Option<&Written>, status: &RepositoryBackfillStatus) -> bool {
 
 /// Shows a fault that was met outside the four verbs.
 pub async fn fault_alone(ctx: &Context, object: &RepositoryBackfill, fault: &Fault) {
-    let mut shown = Shown::new(fault.reason, fault.message.clone());
-    shown.summary.state = fault.disposition.state();
+    let shown = Shown::new(fault.reason, fault.message.clone());
     let status = status_of(ctx, object, None, &shown).await;
     let _ = write(ctx, object, status).await;
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{ALERTS, files, promtool};
 use crate::support::secrecy::{metric, metrics};
-use crate::support::{LIMIT, Setup, Trial, World, plan, reason};
+use crate::support::{Setup, Trial, World};
 
 /// The series of a scrape, each kept as it is for two hours. Instants count from now.
 #[expect(clippy::disallowed_methods, reason = "the operator runs by the same clock")]
@@ -97,23 +97,5 @@ async fn attempts_that_fail_are_no_wait() {
     let called: &[(&str, &str)] = &[("BackfillStalled", "api")];
     let expected = [("9m", &[][..]), ("15m", called), ("1h", called)];
     assert_paged(&metrics(&trial).await, &expected, &trial.namespace);
-    trial.finish().await;
-}
-
-/// It waits for a place like the others, although what it says is what it met.
-#[tokio::test]
-async fn one_failure_of_a_backfill_that_is_queued_calls_nobody() {
-    let outage = json!([{"match": {"after_requests": 2}, "answer": "reset"}]);
-    let setup = Setup::from(World::of("acme/api", 6)).args(&["--max-concurrent-runs=1"]);
-    let mut setup = setup.faults(outage).latency_ms(200);
-    setup.synthetic.push("acme/long=400:2".to_owned());
-    let trial = Trial::start(setup).await;
-    let chunk = json!({"size": 3, "minSize": 3, "maxSize": 3});
-    trial.apply("api", json!({"repository": "acme/api", "chunk": chunk})).await;
-    trial.until_reason("api", "GitHubUnavailable").await;
-    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
-    trial.apply("long", json!({"repository": "acme/long", "chunk": chunk})).await;
-    trial.within(LIMIT, "it is queued", async || next_attempt(&trial).await.map(|_| ())).await;
-    assert_eq!(reason(&trial.get("api").await), "GitHubUnavailable");
     trial.finish().await;
 }

@@ -157,7 +157,7 @@ fn store_down(seen: &Seen) -> Option<Step> {
     let fault = seen.state.as_ref().err()?;
     Some(if seen.object.proved_walk.is_some() {
         Step::Wait { until: later(seen.now, LONGEST_BACKOFF), pause: Pause::Unchanged }
-    } else if fault.disposition == Disposition::Transient {
+    } else if fault.disposition() == Disposition::Transient {
         Step::Wait { until: seen.retry_at, pause: Pause::Trouble(fault.clone()) }
     } else {
         reject(seen, fault)
@@ -194,7 +194,6 @@ fn claimed(seen: &Seen) -> Option<Step> {
     let owner = seen.claimed_by.as_ref().filter(|_| !seen.object.dry_run)?;
     let fault = Fault {
         reason: Reason::RepositoryClaimed,
-        disposition: Disposition::UserFix,
         message: format!(
             "RepositoryBackfill {}/{} is already capturing this repository; this one takes over \
              when that one has succeeded or is deleted",
@@ -206,7 +205,7 @@ fn claimed(seen: &Seen) -> Option<Step> {
 }
 
 fn credentials(seen: &Seen) -> Option<Step> {
-    seen.credentials.as_ref().err().map(|fault| match fault.disposition {
+    seen.credentials.as_ref().err().map(|fault| match fault.disposition() {
         Disposition::Transient => {
             Step::Wait { until: seen.retry_at, pause: Pause::Trouble(fault.clone()) }
         }

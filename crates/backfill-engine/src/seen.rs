@@ -13,12 +13,17 @@ use crate::model::{BackfillState, ObjectRef};
 pub struct Fault {
     /// Its cause.
     pub reason: Reason,
-    /// Who can mend it.
-    pub disposition: Disposition,
     /// What happened and what to do. Never holds a secret or a response body.
     pub message: String,
     /// The other side's wish not to be asked before this instant.
     pub not_before: Option<Timestamp>,
+}
+
+impl Fault {
+    /// Who can mend it, by the catalogue of reasons. Waiting for points or a lease mends itself.
+    pub fn disposition(&self) -> Disposition {
+        self.reason.disposition().unwrap_or(Disposition::Transient)
+    }
 }
 
 /// What the object says, reduced to what decisions need.

@@ -142,31 +142,9 @@ impl Error {
         }
     }
 
-    /// How soon it is worth another look.
+    /// How soon it is worth another look, by the catalogue of reasons. A lease runs out by itself.
     pub fn disposition(&self) -> Disposition {
-        match self {
-            Self::Unavailable(_)
-            | Self::OutcomeUnknown(_)
-            | Self::AccessDenied(_)
-            | Self::TooManyConnections(_)
-            | Self::Timeout(_)
-            | Self::ReadOnly(_)
-            | Self::StorageFull(_)
-            | Self::Serialization(_)
-            | Self::Deadlock(_)
-            | Self::ClaimLost(_)
-            | Self::Fenced
-            | Self::LeaseHeld { .. } => Disposition::Transient,
-            Self::Config(_)
-            | Self::NotMigrated(_)
-            | Self::ForeignTable { .. }
-            | Self::Claimed { .. }
-            | Self::RepositoryReplaced { .. } => Disposition::UserFix,
-            Self::Migration { .. }
-            | Self::Refused(_)
-            | Self::Inconsistent(_)
-            | Self::Unexpected { .. } => Disposition::Bug,
-        }
+        self.reason().disposition().unwrap_or(Disposition::Transient)
     }
 
     /// The instant before which another look is pointless, where the cause names one.
@@ -313,28 +291,10 @@ mod tests {
     }
 
     #[test]
-    fn reasons_that_are_faults_agree_about_the_disposition() {
-        let owner = ObjectRef {
-            uid: "u".to_owned(),
-            namespace: "team".to_owned(),
-            name: "other".to_owned(),
-        };
-        for error in [
-            Error::Config(String::new()),
-            Error::Unavailable(source()),
-            Error::ReadOnly(source()),
-            Error::Fenced,
-            Error::ClaimLost(7),
-            Error::Claimed { owner },
-            Error::RepositoryReplaced { name: "a/b".into() },
-            Error::Inconsistent(String::new()),
-            Error::ForeignTable { schema: "public".to_owned(), table: "issues".to_owned() },
-            Error::Migration { version: 1, message: String::new(), source: None },
-        ] {
-            assert_eq!(error.reason().disposition(), Some(error.disposition()), "{error}");
-        }
+    fn a_lease_of_another_is_waited_for() {
         let until = Timestamp::UNIX_EPOCH;
         let held = Error::LeaseHeld { holder: "one".to_owned(), until };
-        assert_eq!((held.reason().disposition(), held.until()), (None, Some(until)));
+        assert_eq!((held.disposition(), held.until()), (Disposition::Transient, Some(until)));
+        assert_eq!(Error::ClaimLost(7).disposition(), Disposition::Transient);
     }
 }

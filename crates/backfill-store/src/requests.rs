@@ -86,8 +86,8 @@ const QUARANTINED_TO_RETRY: &str = concat!(
     "-- quarantined_to_retry\n\
     SELECT q.number::bigint AS number, q.node_id FROM quarantined_pull_requests q \
     JOIN progressive_backfill_state s ON s.repository_id = q.repository_id \
-    WHERE q.repository_id = $1 AND q.number > $2::bigint AND q.attempts = 0 AND q.node_id IS NOT NULL \
-      AND q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL AND ",
+    WHERE q.repository_id = $1 AND q.number > $2::bigint AND q.attempts = 0 \
+      AND q.node_id IS NOT NULL AND q.quarantined_at IS NOT NULL AND q.resolved_at IS NULL AND ",
     in_walk!(),
     " ORDER BY q.number LIMIT 1000"
 );

@@ -20,7 +20,6 @@ pub(super) fn circuit_open(seen: &Seen) -> Option<Step> {
     let last = state.last_error.as_ref().map_or("", |error| error.message.as_str());
     let fault = Fault {
         reason: Reason::CircuitOpen,
-        disposition: Disposition::UserFix,
         message: format!(
             "{} runs in a row failed without storing anything; the last said: {last}. \
              Set the annotation backfill.contributor.info/requested-at to a new value to try again",
@@ -33,7 +32,7 @@ pub(super) fn circuit_open(seen: &Seen) -> Option<Step> {
 
 pub(super) fn backing_off(seen: &Seen) -> Option<Step> {
     let is_pending =
-        |failure: &(Fault, Timestamp)| is_pending(failure.0.disposition, failure.1, seen.now);
+        |failure: &(Fault, Timestamp)| is_pending(failure.0.disposition(), failure.1, seen.now);
     let unrecorded = seen.unrecorded.clone().filter(is_pending);
     let (fault, until) = unrecorded.or_else(|| recorded_failure(seen).filter(is_pending))?;
     Some(trouble(fault, until))
@@ -51,9 +50,8 @@ fn recorded_failure(seen: &Seen) -> Option<(Fault, Timestamp)> {
     let state = seen.own_walk()?;
     let until = state.next_attempt_at?;
     let error = state.last_error.as_ref()?;
-    let disposition = error.reason.disposition().unwrap_or(Disposition::Transient);
     let (reason, message) = (error.reason, error.message.clone());
-    let fault = Fault { reason, disposition, message, not_before: Some(until) };
+    let fault = Fault { reason, message, not_before: Some(until) };
     // What was edited since may be what mends it.
     if seen.object.edited && only_people_mend(&fault) {
         return None;
@@ -64,7 +62,7 @@ fn recorded_failure(seen: &Seen) -> Option<(Fault, Timestamp)> {
 }
 
 fn only_people_mend(fault: &Fault) -> bool {
-    matches!(fault.disposition, Disposition::UserFix | Disposition::Bug)
+    matches!(fault.disposition(), Disposition::UserFix | Disposition::Bug)
 }
 
 fn trouble(fault: Fault, until: Timestamp) -> Step {

@@ -23,8 +23,8 @@ fn object(uid: &str) -> ObjectRef {
     ObjectRef { uid: uid.into(), namespace: "team".into(), name: uid.into() }
 }
 
-fn fault(reason: Reason, disposition: Disposition) -> Fault {
-    Fault { reason, disposition, message: "said".into(), not_before: None }
+fn fault(reason: Reason) -> Fault {
+    Fault { reason, message: "said".into(), not_before: None }
 }
 
 fn state() -> BackfillState {
@@ -184,7 +184,7 @@ fn an_object_that_goes_is_let_go_whatever_else_is_wrong() {
             seen.object.deletes_rows = true;
             seen.object.has_finalizer = finalizer;
             seen.object.suspended = true;
-            seen.state = Err(fault(Reason::StoreUnavailable, Disposition::Transient));
+            seen.state = Err(fault(Reason::StoreUnavailable));
         })
     };
     assert_eq!(decide(&broken(true)), Step::Finalize);
@@ -203,7 +203,7 @@ fn rows_go_only_if_spec_and_operator_want_it_as_the_object_goes() {
     };
     assert_eq!(going(true, None), Step::Finalize);
     assert_eq!(going(false, None), Step::SetFinalizer(false), "it was edited to Retain");
-    let refusal = fault(Reason::RowDeletionNotAllowed, Disposition::UserFix);
+    let refusal = fault(Reason::RowDeletionNotAllowed);
     assert_eq!(going(true, Some(refusal)), Step::SetFinalizer(false));
 }
 
@@ -221,7 +221,7 @@ fn a_finalizer_stands_only_where_rows_go_with_the_object() {
     assert_eq!(policy(false, false), Step::RunChunks);
     let refused = decide(&with(|seen| {
         seen.object.deletes_rows = true;
-        seen.object.refusal = Some(fault(Reason::RowDeletionNotAllowed, Disposition::UserFix));
+        seen.object.refusal = Some(fault(Reason::RowDeletionNotAllowed));
     }));
     assert_eq!(rejected(&refused), Some(Reason::RowDeletionNotAllowed));
 }
@@ -230,7 +230,7 @@ fn a_finalizer_stands_only_where_rows_go_with_the_object() {
 fn a_suspended_object_rests_even_without_a_store() {
     let seen = with(|seen| {
         seen.object.suspended = true;
-        seen.state = Err(fault(Reason::StoreUnavailable, Disposition::Transient));
+        seen.state = Err(fault(Reason::StoreUnavailable));
     });
     assert_eq!(decide(&seen), Step::Suspend);
 }
@@ -240,13 +240,13 @@ fn without_the_store_a_running_object_shows_it_and_a_finished_one_does_not() {
     let down = |succeeded: bool| {
         decide(&with(|seen| {
             seen.object.proved_walk = succeeded.then_some(1);
-            seen.state = Err(fault(Reason::StoreUnavailable, Disposition::Transient));
+            seen.state = Err(fault(Reason::StoreUnavailable));
         }))
     };
     assert_eq!(waits_for(&down(false)), Some(Reason::StoreUnavailable));
     assert!(matches!(down(true), Step::Wait { pause: Pause::Unchanged, .. }));
     let unmigrated = with(|seen| {
-        seen.state = Err(fault(Reason::StoreNotMigrated, Disposition::UserFix));
+        seen.state = Err(fault(Reason::StoreNotMigrated));
     });
     assert_eq!(rejected(&decide(&unmigrated)), Some(Reason::StoreNotMigrated));
 }
@@ -269,7 +269,7 @@ fn a_request_is_acted_on_once_and_opens_what_is_in_the_way() {
 fn a_proved_walk_needs_neither_credentials_nor_budget() {
     let seen = with(|seen| {
         row(seen).status = StateStatus::Completed;
-        seen.credentials = Err(fault(Reason::CredentialsNotFound, Disposition::UserFix));
+        seen.credentials = Err(fault(Reason::CredentialsNotFound));
         seen.place = Place::At { until: at(60), why: Why::Hold { until: at(60) } };
         seen.permit = Err(0);
     });
@@ -338,7 +338,7 @@ fn a_failure_waits_in_the_colours_of_its_cause() {
     assert_eq!(decide(&over), Step::RunChunks, "its time has come");
     let unrecorded = with(|seen| {
         seen.state = Ok(None);
-        let down = fault(Reason::GitHubUnavailable, Disposition::Transient);
+        let down = fault(Reason::GitHubUnavailable);
         seen.unrecorded = Some((down, at(5)));
     });
     assert_eq!(waits_for(&decide(&unrecorded)), Some(Reason::GitHubUnavailable));
@@ -357,7 +357,7 @@ fn limits_turns_and_pauses_are_waits() {
     assert_eq!(waits_for(&decide(&paced)), Some(Reason::Paced));
     let queued = with(|seen| seen.permit = Err(0));
     assert_eq!(waits_for(&decide(&queued)), Some(Reason::Queued));
-    let small = fault(Reason::BudgetTooSmall, Disposition::UserFix);
+    let small = fault(Reason::BudgetTooSmall);
     let too_small = with(|seen| seen.budget_too_small = Some(small));
     assert_eq!(rejected(&decide(&too_small)), Some(Reason::BudgetTooSmall));
 }
@@ -379,10 +379,10 @@ fn any_seen() -> impl Strategy<Value = Seen> {
                 seen.place = Place::At { until: at(60), why: Why::Hold { until: at(60) } };
             }
             if flags[12] {
-                let missing = fault(Reason::CredentialsNotFound, Disposition::UserFix);
+                let missing = fault(Reason::CredentialsNotFound);
                 seen.credentials = Err(missing);
             }
-            let down = fault(Reason::GitHubUnavailable, Disposition::Transient);
+            let down = fault(Reason::GitHubUnavailable);
             seen.unrecorded = flags[13].then_some((down, at(next)));
             seen.paced_until = Some(at(next.min(36) * 100));
             let row = row(seen);

@@ -9,7 +9,7 @@ fn a_price_is_asked_once_and_an_open_circuit_does_not_hide_it() {
             seen.object.dry_run = true;
             seen.object.said = is_said.then(|| said::words(Reason::Planned));
             row(seen).consecutive_errors = 5;
-            seen.credentials = Err(fault(Reason::CredentialsNotFound, Disposition::UserFix));
+            seen.credentials = Err(fault(Reason::CredentialsNotFound));
         }))
     };
     assert_eq!(dry(true), Step::Complete, "whatever else is missing");

@@ -16,9 +16,7 @@ fn an_empty_repository_is_said_once_until_there_is_a_row() {
     };
     assert_eq!(empty(|_| ()), Step::Complete);
     assert_eq!(
-        empty(
-            |seen| seen.credentials = Err(fault(Reason::CredentialsNotFound, Disposition::UserFix))
-        ),
+        empty(|seen| seen.credentials = Err(fault(Reason::CredentialsNotFound))),
         Step::Complete
     );
     assert_eq!(empty(|seen| seen.object.said = None), Step::Resolve);
@@ -29,7 +27,7 @@ fn an_empty_repository_is_said_once_until_there_is_a_row() {
 fn a_window_that_ends_before_it_begins_keeps_a_walk_from_beginning() {
     let of = |change: fn(&mut Seen)| {
         decide(&with(|seen| {
-            seen.object.contradiction = Some(fault(Reason::SpecInvalid, Disposition::UserFix));
+            seen.object.contradiction = Some(fault(Reason::SpecInvalid));
             change(seen);
         }))
     };
@@ -40,7 +38,7 @@ fn a_window_that_ends_before_it_begins_keeps_a_walk_from_beginning() {
     assert_eq!(of(|_| ()), Step::RunChunks);
     assert_eq!(of(|seen| row(seen).status = StateStatus::Completed), Step::Complete);
     let away = of(|seen| {
-        let down = fault(Reason::StoreUnavailable, Disposition::Transient);
+        let down = fault(Reason::StoreUnavailable);
         (seen.state, seen.object.proved_walk) = (Err(down), Some(1));
     });
     assert!(matches!(away, Step::Wait { pause: Pause::Unchanged, .. }), "{away:?}");

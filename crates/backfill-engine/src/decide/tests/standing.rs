@@ -57,7 +57,7 @@ fn what_only_a_person_can_mend_stays_so_while_it_has_no_turn() {
     }
     let unrecorded = with(|seen| {
         seen.state = Ok(None);
-        seen.unrecorded = Some((fault(Reason::RepositoryNotFound, Disposition::UserFix), at(-1)));
+        seen.unrecorded = Some((fault(Reason::RepositoryNotFound), at(-1)));
         limited(seen);
     });
     assert_eq!(waits_for(&decide(&unrecorded)), Some(Reason::RepositoryNotFound));
@@ -83,13 +83,13 @@ fn once_its_turn_comes_it_is_tried() {
 fn a_database_that_is_back_is_nothing_to_say_any_more() {
     for wait in [queued, paced, share] {
         let seen = with(|seen| {
-            let away = fault(Reason::StoreUnavailable, Disposition::Transient);
+            let away = fault(Reason::StoreUnavailable);
             seen.unrecorded = Some((away, at(-1)));
             wait(seen);
         });
         assert!(!stands(&seen), "{:?}", decide(&seen));
         let both = failed(Reason::CredentialsInvalid, |seen| {
-            let away = fault(Reason::StoreUnavailable, Disposition::Transient);
+            let away = fault(Reason::StoreUnavailable);
             seen.unrecorded = Some((away, at(-1)));
             wait(seen);
         });
