@@ -18,8 +18,8 @@ LABEL org.opencontainers.image.title="backfill-operator" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.revision="$REVISION"
 # Large buffers go back to the system when they are freed; by itself glibc stops doing so once
-# it has freed one.
-ENV MALLOC_MMAP_THRESHOLD_=131072
+# it has freed one. Smaller ones are used again by any thread.
+ENV MALLOC_MMAP_THRESHOLD_=131072 MALLOC_ARENA_MAX=1
 COPY --from=build /image/ /
 USER 65532:65532
 ENTRYPOINT ["/backfill-operator"]

@@ -132,8 +132,9 @@ fn the_image_says_who_runs_what_and_where_it_comes_from() {
         assert!(dockerfile.contains(&format!("{name}={value:?}")), "{name}={value:?}");
     }
     assert_eq!(dockerfile.matches("org.opencontainers.").count(), labels.len());
-    let variable = config["config"]["Env"][0].as_str().unwrap();
-    assert!(dockerfile.contains(&format!("\nENV {variable}\n")), "{variable}");
+    let variables = config["config"]["Env"].as_array().unwrap();
+    let variables: Vec<_> = variables.iter().map(|one| one.as_str().unwrap()).collect();
+    assert!(dockerfile.contains(&format!("\nENV {}\n", variables.join(" "))), "{variables:?}");
     assert!(dockerfile.contains("\nUSER 65532:65532\nENTRYPOINT [\"/backfill-operator\"]\n"));
     let toolchain = std::fs::read_to_string(clone::root().unwrap().join("rust-toolchain.toml"));
     let toolchain = toolchain.unwrap();

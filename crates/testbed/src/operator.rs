@@ -56,8 +56,7 @@ impl OperatorOptions {
         args.extend(self.namespace.iter().map(|name| format!("--watch-namespace={name}")));
         args.extend(self.args.iter().cloned());
         let mut env = self.env.clone();
-        let (name, value) = image::ALLOCATOR;
-        env.insert(name.to_owned(), value.to_owned());
+        env.extend(image::ALLOCATOR.map(|(name, value)| (name.to_owned(), value.to_owned())));
         // By the environment, so that whoever migrates by himself can say no.
         env.entry("MIGRATE".to_owned()).or_insert_with(|| "true".to_owned());
         // By the environment, because a command line can be read by every user.
