@@ -61,7 +61,8 @@ async fn the_oracle_names_whatever_differs() {
 fn status(conditions: &[Value]) -> Written {
     let status = json!({"observedGeneration": 1, "conditions": conditions});
     let status: RepositoryBackfillStatus = serde_json::from_value(status).unwrap();
-    Written { uid: "one".to_owned(), name: "one".to_owned(), generation: 1, status }
+    let (uid, name) = ("one".to_owned(), "one".to_owned());
+    Written { uid, name, generation: 1, status, after_gap: false }
 }
 
 fn condition(type_: &str, status: &str, minute: u8) -> Value {
@@ -79,6 +80,8 @@ fn a_status_against_the_contract_is_found() {
     };
     assert_eq!(broken(&[running(0), running(0)]), Vec::<String>::new());
     assert!(broken(&[running(0), running(1)])[0].contains("moved its lastTransitionTime"));
+    let unseen = Written { after_gap: true, ..running(1) };
+    assert_eq!(broken(&[running(0), unseen]), Vec::<String>::new());
     let alone = status(&[condition("Ready", "Unknown", 0)]);
     assert!(broken(&[alone])[0].contains("Ready=Unknown must stand with Reconciling"));
     let early = Written { generation: 0, ..running(0) };

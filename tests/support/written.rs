@@ -20,6 +20,8 @@ pub struct Written {
     pub name: String,
     pub generation: i64,
     pub status: RepositoryBackfillStatus,
+    /// Others may have been written before it that a server which was started again has forgotten.
+    pub after_gap: bool,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +66,7 @@ impl Recorder {
                         WatchEvent::Added(object)
                         | WatchEvent::Modified(object)
                         | WatchEvent::Deleted(object),
-                    ) => self.note(&object),
+                    ) => self.note(&object, false),
                     Ok(WatchEvent::Bookmark(mark)) => {
                         self.seen.lock().unwrap().version = mark.metadata.resource_version;
                     }
@@ -85,11 +87,11 @@ impl Recorder {
     /// Goes on from the objects as they are.
     async fn list(&self) {
         let Ok(present) = self.api.list(&ListParams::default()).await else { return };
-        present.items.iter().for_each(|object| self.note(object));
+        present.items.iter().for_each(|object| self.note(object, true));
         self.seen.lock().unwrap().version = present.metadata.resource_version.unwrap();
     }
 
-    fn note(&self, object: &RepositoryBackfill) {
+    fn note(&self, object: &RepositoryBackfill, after_gap: bool) {
         let mut seen = self.seen.lock().unwrap();
         seen.version = object.resource_version().unwrap();
         let (Some(uid), Some(status)) = (object.uid(), object.status.clone()) else { return };
@@ -99,7 +101,7 @@ impl Recorder {
         }
         seen.last.insert(uid.clone(), status.clone());
         let generation = object.metadata.generation.unwrap();
-        seen.written.push(Written { uid, name: object.name_any(), generation, status });
+        seen.written.push(Written { uid, name: object.name_any(), generation, status, after_gap });
     }
 
     /// All statuses so far, oldest first, once the watch has seen every object as it is now.
@@ -153,7 +155,7 @@ pub fn broken(all: &[Written]) -> Vec<String> {
         if observed > one.generation {
             rules.push(format!("generation {observed} was observed before it was there"));
         }
-        if let Some(before) = last.insert(&one.uid, one) {
+        if let Some(before) = last.insert(&one.uid, one).filter(|_| !one.after_gap) {
             rules.extend(times(&before.status, &one.status));
         }
         let status = serde_json::to_string(&one.status).unwrap();
