@@ -67,7 +67,7 @@ pub fn migrating() -> Fault {
 /// Why the API server did not hand out a Secret: it will, or our permissions must be mended.
 pub fn of_secret(namespace: &str, name: &str, error: &kube::Error) -> Fault {
     match error {
-        kube::Error::Api(answer) if matches!(answer.code, 401 | 403) => new(
+        kube::Error::Api(answer) if answer.code == 403 => new(
             Reason::CredentialsForbidden,
             format!(
                 "the operator may not get secret {name} in namespace {namespace} ({}); the Role or \

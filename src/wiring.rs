@@ -30,8 +30,8 @@ use crate::{rounds, telemetry};
 const LOOKS: u16 = 64;
 /// How soon a migration is tried again while the database is away.
 const MIGRATE_AGAIN: Duration = Duration::from_secs(5);
-/// The longest answer of GitHub that is read; what is longer is asked for in smaller pages. A run
-/// holds about three times its answer, and eight of them have to fit below the chart's limit.
+/// The longest answer of GitHub that is read; what is longer is asked for in smaller pages. While
+/// it is decoded about three times as much is held, and a chunk is all of its answers.
 const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 /// GitHub gives up on a query after 10 s; this is for what lies between.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);

@@ -2,8 +2,6 @@
 //!
 //! It must not know how an outcome is shown.
 
-use std::time::Duration;
-
 use backfill_api::{Reason, RepositoryBackfill};
 use backfill_engine::decide::{Pause, Step};
 use backfill_engine::fingerprint::bounds;
@@ -12,7 +10,6 @@ use backfill_engine::retry;
 use backfill_engine::seen::Fault;
 use backfill_store::LEASE_SECONDS;
 use jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt;
 
 use super::failing::{fail, remember};
 use super::limits::keep_limits;
@@ -25,8 +22,6 @@ use crate::run_chunks::{Report, Run, Stop, run_chunks};
 
 /// A pause that people are shown; a shorter one is part of walking.
 const LONG_PAUSE: SignedDuration = SignedDuration::from_secs(60);
-/// An instance that works shows its progress more often than this.
-const OTHERS_SILENCE: Duration = Duration::from_mins(2);
 
 /// Carries out `step`.
 pub async fn act(
@@ -40,7 +35,7 @@ pub async fn act(
         Step::Finalize => deletion::finalize(ctx, object, observed).await,
         Step::SetFinalizer(wanted) => deletion::set_finalizer(ctx, object, wanted).await,
         Step::Suspend => suspend(ctx, observed).await,
-        Step::Reject { fault, until } => reject(ctx, observed, fault, until).await,
+        Step::Reject { fault, until } => reject(ctx, object, observed, fault, until).await,
         Step::Wait { until, pause } => wait(ctx, object, observed, until, pause).await,
         Step::Forgive => forgive(ctx, object, observed).await,
         Step::Resolve => resolve::resolve(ctx, object, observed).await,
@@ -64,7 +59,16 @@ async fn suspend(ctx: &Context, observed: &Observed) -> Outcome {
         .outcome()
 }
 
-async fn reject(ctx: &Context, observed: &Observed, fault: Fault, until: Timestamp) -> Outcome {
+async fn reject(
+    ctx: &Context,
+    object: &RepositoryBackfill,
+    observed: &Observed,
+    fault: Fault,
+    until: Timestamp,
+) -> Outcome {
+    if observed.seen.state.is_err() && !ctx.memory.may_speak_of(object) {
+        return Outcome::Elsewhere(until);
+    }
     let (status, pause) = match fault.reason {
         Reason::CircuitOpen => (StateStatus::Paused, "circuit_open"),
         _ => (StateStatus::Failed, fault.reason.as_str()),
@@ -127,24 +131,13 @@ pub async fn wait(
                 // kept and counted when it was met.
                 remember(ctx, object, observed, &fault, until);
             }
-            if observed.seen.state.is_err() && !is_ours_to_say(ctx, object) {
-                return Outcome::Silent(Some(until));
+            if observed.seen.state.is_err() && !ctx.memory.may_speak_of(object) {
+                return Outcome::Elsewhere(until);
             }
             let state = observed.seen.own_state().cloned();
             Shown::new(fault.reason, fault.message).state(state).wait(until).outcome()
         }
     }
-}
-
-/// Whether the status may be written although the row cannot be read, which would tell whether
-/// another instance is at it: nobody has said anything, we were the last, or whoever was has not
-/// said anything else for long.
-fn is_ours_to_say(ctx: &Context, object: &RepositoryBackfill) -> bool {
-    let Some(status) = object.status.as_ref().filter(|status| !status.conditions.is_empty()) else {
-        return true;
-    };
-    let uid = object.uid().unwrap_or_default();
-    ctx.memory.wrote(&uid, status) || ctx.memory.shown_for(&uid, status) > OTHERS_SILENCE
 }
 
 /// `metadata.pause_reason`, in the words of the schema we follow where it has one.

@@ -25,10 +25,24 @@ pub async fn set_finalizer(ctx: &Context, object: &RepositoryBackfill, wanted: b
     match patch(ctx, object, wanted).await {
         // The patch's own watch event brings the next look.
         Ok(()) => Outcome::Silent(Some((ctx.clock)() + LOOK)),
-        Err(error) => {
-            tracing::warn!(error = %error, "finalizer not changed");
-            Outcome::Silent(Some((ctx.clock)() + LOOK))
+        Err(error) => unchanged(ctx, &error),
+    }
+}
+
+/// The finalizer could not be changed. Where we may not, somebody has to know.
+fn unchanged(ctx: &Context, error: &kube::Error) -> Outcome {
+    tracing::warn!(error = %error, "finalizer not changed");
+    let until = (ctx.clock)() + LOOK;
+    match error {
+        kube::Error::Api(answer) if answer.code == 403 => {
+            let message = format!(
+                "the operator's role must allow patch on repositorybackfills, as it does with \
+                 operator.allowRowDeletion, to put {ROWS_FINALIZER} on an object or take it off; \
+                 without it, spec.deletionPolicy must be Retain and the finalizer go by hand"
+            );
+            Shown::new(Reason::RowDeletionNotAllowed, message).at(until).outcome()
         }
+        _ => Outcome::Silent(Some(until)),
     }
 }
 
@@ -90,8 +104,10 @@ async fn unremoved(
 }
 
 async fn let_go(ctx: &Context, object: &RepositoryBackfill) -> Outcome {
-    let failed = patch(ctx, object, false).await.is_err();
-    Outcome::Silent(failed.then(|| (ctx.clock)() + LOOK))
+    match patch(ctx, object, false).await {
+        Ok(()) => Outcome::Silent(None),
+        Err(error) => unchanged(ctx, &error),
+    }
 }
 
 fn is_ours_or_nobodys(state: &BackfillState, uid: &str) -> bool {

@@ -8,9 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use backfill_api::RepositoryBackfillStatus;
+use backfill_api::{RepositoryBackfill, RepositoryBackfillStatus};
 use backfill_engine::seen::Fault;
 use jiff::Timestamp;
+use kube::ResourceExt;
+
+/// An instance that works shows its progress more often than this.
+const OTHERS_SILENCE: Duration = Duration::from_mins(2);
 
 /// One object's trouble that no row keeps.
 #[derive(Clone, Debug)]
@@ -93,14 +97,25 @@ impl Memory {
         lock(&self.written).insert(uid.to_owned(), Written { status, at: Instant::now(), ours });
     }
 
+    /// Whether a status may be written although the row cannot be read, which would tell whether
+    /// another instance is at it: nobody has said anything, we were the last, or whoever was has
+    /// not said anything else for long.
+    pub fn may_speak_of(&self, object: &RepositoryBackfill) -> bool {
+        let Some(status) = object.status.as_ref().filter(|it| !it.conditions.is_empty()) else {
+            return true;
+        };
+        let uid = object.uid().unwrap_or_default();
+        self.wrote(&uid, status) || self.shown_for(&uid, status) > OTHERS_SILENCE
+    }
+
     /// Whether this is what we wrote of `uid`, and the last that we know of.
-    pub fn wrote(&self, uid: &str, status: &RepositoryBackfillStatus) -> bool {
+    fn wrote(&self, uid: &str, status: &RepositoryBackfillStatus) -> bool {
         let last = self.written(uid).filter(|written| written.ours);
         last.is_some_and(|written| text(&written.status) == text(status))
     }
 
     /// For how long `uid` has shown this status, beginning now if it showed another.
-    pub fn shown_for(&self, uid: &str, status: &RepositoryBackfillStatus) -> Duration {
+    fn shown_for(&self, uid: &str, status: &RepositoryBackfillStatus) -> Duration {
         let (text, now) = (text(status), Instant::now());
         let mut shown = lock(&self.shown);
         let since = shown.entry(uid.to_owned()).or_insert_with(|| (text.clone(), now));

@@ -18,6 +18,8 @@ use super::memory::{Written, text};
 
 /// A write that the API server did not take is tried again after this.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
+/// One that another operator, or an edit, was quicker than.
+const OVERTAKEN_AGAIN: Duration = Duration::from_secs(1);
 /// One that its schema did not allow, which only another definition or another operator mends.
 const INVALID_AGAIN: Duration = Duration::from_mins(1);
 /// How long one write may take, or the read of one object: the client itself has no limit and
@@ -51,7 +53,9 @@ pub async fn write(
         Vec::<String>::new()
     );
     let transition = last.is_none_or(|last| is_transition(last, &status));
-    let result = tokio::time::timeout(WRITE_TIMEOUT, patch(ctx, object, &status)).await;
+    // Who has said nothing of it yet may not know what another operator has just said.
+    let is_first = written.is_none();
+    let result = tokio::time::timeout(WRITE_TIMEOUT, patch(ctx, object, &status, is_first)).await;
     match result {
         Ok(Ok(())) => {
             ctx.metrics.count("backfill_status_writes_total", &["written"], 1);
@@ -66,6 +70,12 @@ pub async fn write(
             tracing::debug!(answer = %answer, "status not taken");
             ctx.metrics.count("backfill_status_writes_total", &["refused"], 1);
             Ok(())
+        }
+        Ok(Err(kube::Error::Api(answer)))
+            if is_first && is_overtaken(ctx, object, &answer).await =>
+        {
+            tracing::debug!(answer = %answer, "status not taken");
+            Err(NotTaken { again: OVERTAKEN_AGAIN })
         }
         Ok(Err(error)) => {
             let is_invalid = matches!(&error, kube::Error::Api(answer) if answer.is_invalid());
@@ -89,6 +99,17 @@ fn is_lost(ctx: &Context, object: &RepositoryBackfill, written: &Written) -> boo
 /// the schema does not allow, are both answered 422.
 async fn is_gone(ctx: &Context, object: &RepositoryBackfill, answer: &Status) -> bool {
     answer.is_not_found() || (answer.is_invalid() && stored(ctx, object).await == Some(None))
+}
+
+/// Whether the object is another by now than the one that was looked at; what it says is noted.
+async fn is_overtaken(ctx: &Context, object: &RepositoryBackfill, answer: &Status) -> bool {
+    let stored = if answer.is_invalid() { stored(ctx, object).await.flatten() } else { None };
+    let newer =
+        stored.filter(|it| it.metadata.resource_version != object.metadata.resource_version);
+    if let Some(status) = newer.as_ref().and_then(|newer| newer.status.clone()) {
+        ctx.memory.note_seen(&object.uid().unwrap_or_default(), status);
+    }
+    newer.is_some()
 }
 
 /// The object as the API server has it now, `Some(None)` where it is gone; `None` where it cannot
@@ -121,14 +142,17 @@ async fn patch(
     ctx: &Context,
     object: &RepositoryBackfill,
     status: &RepositoryBackfillStatus,
+    is_first: bool,
 ) -> kube::Result<()> {
     let api: Api<RepositoryBackfill> =
         Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
-    let operations = json!([
-        {"op": "test", "path": "/metadata/uid", "value": object.metadata.uid},
-        {"op": "add", "path": "/status", "value": status},
-    ]);
-    let operations = serde_json::from_value(operations).map_err(kube::Error::SerdeError)?;
+    let test = |path: &str, value| json!({"op": "test", "path": path, "value": value});
+    let mut operations = vec![test("/metadata/uid", &object.metadata.uid)];
+    if is_first {
+        operations.push(test("/metadata/resourceVersion", &object.metadata.resource_version));
+    }
+    operations.push(json!({"op": "add", "path": "/status", "value": status}));
+    let operations = serde_json::from_value(operations.into()).map_err(kube::Error::SerdeError)?;
     let params = PatchParams {
         field_manager: Some(backfill_api::FIELD_MANAGER.into()),
         ..PatchParams::default()

@@ -3,7 +3,6 @@
 //! Two transactions, with GitHub between them. It must not know why a run started or stops.
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
-use std::time::Duration;
 
 use backfill_api::{Reason, Stage};
 use backfill_engine::chunk::{self, AfterFailure, SizeBounds, SizeState};
@@ -192,7 +191,9 @@ async fn fetch(
             Err(error) if error.is_size_related() => error,
             Err(error) => return Err(error.into()),
         };
-        let elapsed = error.elapsed().unwrap_or(Duration::ZERO).as_secs_f64();
+        // An answer that was too large once would be so again.
+        retried |= matches!(error, backfill_github::Error::Oversized { .. });
+        let elapsed = error.elapsed().unwrap_or_default().as_secs_f64();
         match chunk::after_failure(request.size, elapsed, retried, bounds) {
             AfterFailure::SameSize => retried = true,
             AfterFailure::Shrink(smaller) => {
@@ -233,10 +234,8 @@ async fn commit(
         .iter()
         .filter(|one| !fetched.pull_requests.iter().any(|stored| stored.number == one.number));
     let taken = count(fetched.pull_requests.len() + apart.count());
-    let full = state
-        .bounds
-        .max_pull_requests
-        .is_some_and(|most| state.processed_pull_requests + taken >= most);
+    let most = state.bounds.max_pull_requests;
+    let full = most.is_some_and(|most| state.processed_pull_requests + taken >= most);
     let done = at_edge || full || !fetched.has_next_page;
     let back_to = fetched.pull_requests.last().map(|last| last.created_at).or(fetched.back_to);
     let interval = Interval::of(&run.spec.pacing, run.spec.priority);

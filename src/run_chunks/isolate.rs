@@ -172,7 +172,7 @@ pub fn in_part(read: &[PullRequest], parts: &[Part]) -> Vec<Quarantined> {
         .collect()
 }
 
-fn lacking(captured: &[Part], asked: &[Part]) -> Option<Part> {
+pub fn lacking(captured: &[Part], asked: &[Part]) -> Option<Part> {
     asked.iter().copied().find(|part| !captured.contains(part))
 }
 

@@ -9,12 +9,12 @@ use backfill_api::Reason;
 use backfill_engine::model::{BackfillState, NodeId, PullRequest, PullRequestNumber};
 use backfill_engine::retry;
 use backfill_engine::seen::Fault;
-use backfill_github::{Depth, Index};
+use backfill_github::{Depth, Error, Index};
 use backfill_store::{ChunkCommit, Lease, Ledger};
 use jiff::{SignedDuration, Timestamp};
 
 use super::chunk::count;
-use super::isolate::in_part;
+use super::isolate::{in_part, lacking, unlisted};
 use super::room::{over_budget, wished};
 use super::{Halt, Run, Signals, Stop, stop_of};
 use crate::faults;
@@ -96,7 +96,8 @@ impl<S: Signals> Proof<'_, S> {
         }
         let after = after.and_then(|page| page.end_cursor.as_ref());
         let (run, repository) = (self.run, &self.state.repository_node_id);
-        let index = run.github.index(repository, after, PAGE, run.floor).await?;
+        let index = run.github.index(repository, after, PAGE, run.floor).await;
+        let index = index.map_err(unlisted)?;
         run.metrics.show_progress(run.uid, (run.clock)());
         Ok(index)
     }
@@ -150,8 +151,7 @@ impl<S: Signals> Proof<'_, S> {
         if let Some(stop) = wished(self.signals).or_else(|| over_budget(self.run, 1)) {
             return Err(Halt::Wished(stop));
         }
-        let parts = &self.state.bounds.parts;
-        match self.run.github.pull_request(node_id, parts, Depth::Whole).await {
+        match self.whole(node_id).await {
             Ok(read) => self.take_back(read).await,
             // Whether it is gone is for the whole list to say.
             Err(error) if error.is_size_related() => {
@@ -161,6 +161,19 @@ impl<S: Signals> Proof<'_, S> {
                 Ok(())
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// All of a pull request: at once, or else part by part.
+    async fn whole(&self, node_id: &NodeId) -> Result<PullRequest, Error> {
+        let (github, parts) = (self.run.github, &self.state.bounds.parts);
+        let error = match github.pull_request(node_id, parts, Depth::Whole).await {
+            Err(error) if error.is_size_related() => error,
+            result => return result,
+        };
+        match github.pull_request(node_id, parts, Depth::Reduced).await {
+            Ok(read) if lacking(&read.captured, parts).is_none() => Ok(read),
+            _ => Err(error),
         }
     }
 

@@ -123,17 +123,21 @@ async fn runs_that_only_fail_open_the_circuit_and_a_request_closes_it() {
 }
 
 #[tokio::test]
-async fn proofs_that_only_fail_open_the_circuit_too() {
+async fn a_list_that_cannot_be_read_keeps_the_proof_waiting_and_opens_no_circuit() {
     let index = json!({"operation": "IndexPullRequests"});
     let rules = json!([{"match": index, "answer": "resource-limits"}]);
     let trial = Trial::start(Setup::from(World::of("acme/api", 6)).faults(rules)).await;
-    let policy = json!({"maxConsecutiveErrors": 2});
+    let policy = json!({"maxConsecutiveErrors": 1});
     trial.apply("api", json!({"repository": "acme/api", "failurePolicy": policy})).await;
-    let open = trial.stalled("api", "CircuitOpen").await;
-    assert!(message(&open).starts_with("2 runs in a row failed"), "{}", message(&open));
-    assert_eq!(status(&open).processed_pull_requests, Some(6));
+    let waits = trial.until_reason("api", "GitHubUnavailable").await;
+    assert_eq!(status(&waits).processed_pull_requests, Some(6));
+    let failed = "SELECT failed_attempts::bigint FROM progressive_backfill_state";
+    trial
+        .within(LIMIT, "it fails again", async || {
+            (number(&trial.rows, failed).await > 1).then_some(())
+        })
+        .await;
     trial.standin.set_faults(&plan(json!([]))).await.unwrap();
-    trial.annotate("api", "requested-at", "mended").await;
     assert_eq!(reason(&trial.succeeded("api").await), "Verified");
     trial.finish().await;
 }

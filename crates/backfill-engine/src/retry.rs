@@ -29,6 +29,10 @@ pub const REST_LOOK: SignedDuration = SignedDuration::from_hours(1);
 /// The longest wait that the other side may ask for.
 pub const LONGEST_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
+/// How far the clocks of two instances may differ before a wait that one has set seems too long
+/// to the other.
+pub const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
 /// So many failures in a row are no accident: from then on a wait for a place among others is no
 /// excuse for a lack of progress.
 pub const PERSISTENT: i64 = 3;
@@ -84,7 +88,7 @@ pub fn is_pending(disposition: Disposition, at: Timestamp, now: Timestamp) -> bo
         Disposition::UserFix => STALLED_LOOK,
         Disposition::Bug => BUG_LOOK,
     };
-    at > now && at <= later(now, longest)
+    at > now && at <= later(now, longest + SKEW)
 }
 
 #[cfg(test)]
@@ -155,8 +159,9 @@ mod tests {
         for (disposition, longest) in
             [(Transient, 3_600), (Poison, 3_600), (UserFix, 60), (Bug, 300)]
         {
+            let beyond = longest + SKEW.as_secs();
             for (seconds, expected) in
-                [(-1, false), (0, false), (1, true), (longest, true), (longest + 1, false)]
+                [(-1, false), (0, false), (1, true), (longest, true), (beyond + 1, false)]
             {
                 let at = later(now(), SignedDuration::from_secs(seconds));
                 assert_eq!(is_pending(disposition, at, now()), expected, "{disposition:?} {at}");

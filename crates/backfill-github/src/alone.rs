@@ -2,11 +2,16 @@
 //!
 //! It must not know why it is not read with its page, nor what becomes of what is missing.
 
+use std::time::Duration;
+
 use backfill_engine::model::{NodeId, Part, PullRequest};
 
 use crate::chunk::Pages;
 use crate::client::{Client, Spent};
 use crate::error::Error;
+
+/// How long one part may take, which is left out then: five of them fit into a chunk's time.
+const LONGEST_PART: Duration = Duration::from_mins(2);
 
 /// How much of a pull request is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +49,8 @@ impl Client {
     ) -> Result<PullRequest, Error> {
         let mut whole = self.draft(node_id, &[], Pages::SMALL, spent).await?.finish()?;
         for part in Part::ALL.into_iter().filter(|part| parts.contains(part)) {
-            match self.part(node_id, part, spent).await {
+            let read = tokio::time::timeout(LONGEST_PART, self.part(node_id, part, spent)).await;
+            match read.unwrap_or(Err(Error::TimedOut { status: None, elapsed: LONGEST_PART })) {
                 Ok(read) => adopt(&mut whole, part, read),
                 Err(error) if error.is_size_related() => {
                     let number = whole.number.get();

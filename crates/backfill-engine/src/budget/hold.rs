@@ -7,7 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::numbers::later;
-use crate::retry::LONGEST_RETRY_AFTER;
+use crate::retry::{LONGEST_RETRY_AFTER, SKEW};
 
 /// First wait without a `Retry-After`.
 const FIRST: SignedDuration = SignedDuration::from_secs(60);
@@ -33,7 +33,7 @@ impl Hold {
 
     /// None holds longer than an hour: one that seems to was met before the clock went back.
     pub(super) fn active(&self, now: Timestamp) -> Option<Timestamp> {
-        self.until.filter(|until| *until > now && *until <= later(now, LONGEST_RETRY_AFTER))
+        self.until.filter(|until| *until > now && *until <= later(now, LONGEST_RETRY_AFTER + SKEW))
     }
 
     /// Holds until the given instant, up to an hour; never shortens a hold.

@@ -67,6 +67,9 @@ pub(crate) fn by_status(answered: &Answered<'_>, body: &str) -> Option<Refusal> 
     if let Some(refusal) = by_message(text, headers) {
         return Some(refusal);
     }
+    if speaks_of_secondary_limit(body) {
+        return Some(Refusal::Secondary);
+    }
     let is_githubs = said.is_some();
     let speaks_of_limit = text.to_lowercase().contains("rate limit");
     let is_spent = headers.rate_limit.is_some_and(|told| told.remaining == 0);
