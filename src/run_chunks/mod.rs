@@ -25,8 +25,6 @@ pub use room::{estimated_points, paced_until};
 
 /// How long one chunk may take before it is given up and the next is made smaller.
 const CHUNK_TIMEOUT: Duration = Duration::from_mins(15);
-/// How much of its waiting for the credential's budget is not counted into that.
-const LONGEST_WAITING: Duration = CHUNK_TIMEOUT;
 /// How often a lease is renewed; it runs out after 30 s.
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 
@@ -203,8 +201,8 @@ async fn chunks(
         }
         let begun = Instant::now();
         let asked = chunk::Asked::default();
-        let one = Box::pin(chunk::one(run, lease, state, signals, &asked));
-        let result = match in_time(one, || run.github.waited()).await {
+        let one = chunk::one(run, lease, state, signals, &asked);
+        let result = match run.github.in_time(CHUNK_TIMEOUT, one).await {
             Some(result) => result,
             None => chunk::give_up(run, lease, state, &asked).await,
         };
@@ -222,24 +220,6 @@ async fn chunks(
         }
     }
     Ok(committed)
-}
-
-/// What the work comes to, unless it takes too long; how long it `waited` so far is not counted.
-async fn in_time<T>(
-    mut work: impl Future<Output = T> + Unpin,
-    waited: impl Fn() -> Duration,
-) -> Option<T> {
-    let (began, before) = (tokio::time::Instant::now(), waited());
-    loop {
-        let waiting = waited().saturating_sub(before).min(LONGEST_WAITING);
-        let end = began + CHUNK_TIMEOUT + waiting;
-        if end <= tokio::time::Instant::now() {
-            return None;
-        }
-        if let Ok(done) = tokio::time::timeout_at(end, &mut work).await {
-            return Some(done);
-        }
-    }
 }
 
 /// An edit of `chunk.size` counts from the next chunk on, over what was learned until then.
@@ -272,27 +252,5 @@ fn stop_of(run: &Run<'_>, fault: Fault, nothing_committed: bool) -> Stop {
             Stop::Elsewhere(fault.not_before.unwrap_or(Timestamp::MIN))
         }
         _ => Stop::Failed(fault, nothing_committed),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn waiting_for_the_budget_does_not_count_into_a_chunks_time() {
-        for (minutes, waited, is_done) in
-            [(14, 0, true), (16, 0, false), (20, 6, true), (22, 6, false), (31, 60, false)]
-        {
-            let meter = Cell::new(Duration::from_mins(5));
-            let work = async {
-                meter.set(meter.get() + Duration::from_mins(waited));
-                tokio::time::sleep(Duration::from_mins(minutes)).await;
-            };
-            let done = in_time(Box::pin(work), || meter.get()).await;
-            assert_eq!(done.is_some(), is_done, "{waited} of {minutes} minutes");
-        }
     }
 }

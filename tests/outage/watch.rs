@@ -12,6 +12,7 @@ use testbed::Cluster;
 
 use super::{assert_never_ended, chunks, own_cluster, reconnect, shared, spec};
 use crate::support::oracle::Oracle;
+use crate::support::secrecy::metrics;
 use crate::support::{Ground, LIMIT, Setup, Trial, World};
 
 const REPOSITORY: &str = "acme/watched";
@@ -29,8 +30,7 @@ fn writes(trial: &Trial) -> usize {
 
 /// How often the operator has looked at any object.
 async fn looks(trial: &Trial) -> f64 {
-    let url = format!("{}/metrics", trial.operator.url());
-    let text = testbed::http().get(url).send().await.unwrap().text().await.unwrap();
+    let text = metrics(trial).await;
     let series = text.lines().filter(|line| line.starts_with("backfill_reconciles_total{"));
     series.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()
 }

@@ -49,7 +49,7 @@ impl Client {
     ) -> Result<PullRequest, Error> {
         let mut whole = self.draft(node_id, &[], Pages::SMALL, spent).await?.finish()?;
         for part in Part::ALL.into_iter().filter(|part| parts.contains(part)) {
-            let read = tokio::time::timeout(LONGEST_PART, self.part(node_id, part, spent)).await;
+            let read = self.in_time(LONGEST_PART, self.part(node_id, part, spent)).await;
             match read.unwrap_or(Err(Error::TimedOut { status: None, elapsed: LONGEST_PART })) {
                 Ok(read) => adopt(&mut whole, part, read),
                 Err(error) if error.is_size_related() => {

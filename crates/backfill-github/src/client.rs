@@ -3,6 +3,7 @@
 //! It asks the governor before each query and tells it of each answer. It must not know what a
 //! query means; `repository` and `chunk` do.
 
+mod patience;
 mod transport;
 
 use std::sync::Arc;
