@@ -85,8 +85,8 @@ async fn a_page_takes_two_requests_and_few_take_more() {
     let counts = trial.counts().await;
     let requests = counts["requests"].as_u64().unwrap();
     // Each of the 16 pages has threads, which are read in a request of their own; a few hold a
-    // pull request so long that its lists take further rounds.
-    assert!(requests <= 42, "{requests} requests: {}", counts["by_operation"]);
+    // pull request so long that its lists take further rounds, or a page of its own.
+    assert!(requests <= 45, "{requests} requests: {}", counts["by_operation"]);
     let own = "SELECT sum(api_calls_made) FROM backfill_chunks";
     let own = number(&trial.rows, own).await;
     assert!(own <= i64::try_from(requests).unwrap(), "{own} counted, {requests} sent");

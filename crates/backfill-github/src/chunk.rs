@@ -13,7 +13,8 @@ use crate::client::{Client, Query, Spent};
 use crate::cost::{MOST_ALIASES, follow_up_points, requests};
 use crate::decode::pull_request::Draft;
 use crate::error::Error;
-use crate::queries::list::{ListPullRequests, RepositoryNode};
+use crate::queries::PageInfo;
+use crate::queries::list::{ListPullRequests, PullRequestConnection, RepositoryNode};
 use crate::queries::overflow::{OPERATION, Wanted, compose};
 use crate::queries::pull_request::{PullRequestNode, ReadPullRequest, ReadVariables};
 use crate::repository::listed;
@@ -21,6 +22,11 @@ use crate::variables_of;
 
 /// Rounds of follow-ups of one chunk: 100,000 children of one kind.
 const MOST_ROUNDS: usize = 1_000;
+
+/// Children of a chunk's pull requests, as far as GitHub announces them, before it takes another
+/// pull request. A page of 50 has some hundred as a rule and many thousand at times, and all of
+/// them are held until they are stored.
+const ENOUGH_CHILDREN: i64 = 1_000;
 
 /// How much one request asks for.
 #[derive(Clone, Copy, Debug)]
@@ -58,12 +64,13 @@ pub struct ChunkRequest<'a> {
     pub parts: &'a [Part],
 }
 
-/// A page of the walk with every pull request whole.
+/// A page of the walk with every pull request whole, or its beginning where they have more than
+/// 1,000 children together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chunk {
-    /// In GitHub's order, newest first; exactly as many as GitHub listed.
+    /// In GitHub's order, newest first, none left out.
     pub pull_requests: Vec<PullRequest>,
-    /// Cursor after the page; `None` after an empty one.
+    /// Cursor after the last of them; `None` after an empty page.
     pub end_cursor: Option<Cursor>,
     /// More follow.
     pub has_next_page: bool,
@@ -106,13 +113,7 @@ impl Client {
         let Some(RepositoryNode::Repository(repository)) = found.node else {
             return Err(Error::RepositoryNotFound);
         };
-        let page = repository.pull_requests;
-        let nodes = listed(page.nodes, &page.page_info, request.after)?;
-        let mut drafts = Vec::new();
-        for (index, node) in nodes.into_iter().enumerate() {
-            let node = node.ok_or(Error::NullNode { index, message: String::new() })?;
-            drafts.push(Draft::begin(node)?);
-        }
+        let (mut drafts, end) = begin(repository.pull_requests, request.after)?;
         self.complete(&mut drafts, Pages::USUAL, &mut spent).await?;
         let mut pull_requests = Vec::with_capacity(drafts.len());
         for draft in drafts {
@@ -127,8 +128,8 @@ impl Client {
         );
         Ok(Chunk {
             pull_requests,
-            end_cursor: page.page_info.end_cursor.map(Cursor),
-            has_next_page: page.page_info.has_next_page,
+            end_cursor: end.end_cursor.map(Cursor),
+            has_next_page: end.has_next_page,
             list_seconds,
             requests: spent.requests,
             points: spent.points,
@@ -226,6 +227,27 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// The drafts of a page, and where they end: those behind enough children are the next chunk's.
+fn begin(
+    page: PullRequestConnection,
+    after: Option<&Cursor>,
+) -> Result<(Vec<Draft>, PageInfo), Error> {
+    let edges = listed(page.edges, &page.page_info, after)?;
+    let (mut drafts, mut children, mut cursor) = (Vec::new(), 0, None);
+    for (index, edge) in edges.into_iter().enumerate() {
+        let null = || Error::NullNode { index, message: String::new() };
+        let edge = edge.ok_or_else(null)?;
+        let draft = Draft::begin(edge.node.ok_or_else(null)?)?;
+        children += draft.children();
+        if children > ENOUGH_CHILDREN && index > 0 {
+            return Ok((drafts, PageInfo { has_next_page: true, end_cursor: cursor }));
+        }
+        drafts.push(draft);
+        cursor = Some(edge.cursor);
+    }
+    Ok((drafts, page.page_info))
 }
 
 /// A page that a draft lacks.

@@ -14,6 +14,10 @@ pub(crate) const NODE_LIMIT: i64 = 500_000;
 /// Aliases in one query. GitHub was measured to fail what came after the 76th (github-api.md 2.3).
 pub(crate) const MOST_ALIASES: usize = 75;
 
+/// Children that one follow-up asks for, beside the comments inside its threads: its answer is held
+/// as text and read in one piece.
+const MOST_CHILDREN: i64 = 400;
+
 /// Points of one follow-up request.
 pub(crate) fn follow_up_points(wanted: &[Wanted]) -> i64 {
     points(
@@ -26,21 +30,22 @@ fn nodes(page: &Wanted, inner: i64) -> i64 {
     if page.slot == Slot::Threads { page.first * (1 + inner) } else { page.first }
 }
 
-/// The wanted pages of a round in as few requests as GitHub's limits allow, none with more than
-/// `most` pages.
+/// The wanted pages of a round in as few requests as GitHub's limits and our memory allow, none
+/// with more than `most` pages.
 pub(crate) fn requests<T: AsRef<Wanted>>(round: Vec<T>, inner: i64, most: usize) -> Vec<Vec<T>> {
     let mut requests: Vec<Vec<T>> = Vec::new();
-    let mut room = 0;
+    let (mut room, mut children) = (0, 0);
     for page in round {
-        let size = nodes(page.as_ref(), inner);
+        let (size, first) = (nodes(page.as_ref(), inner), page.as_ref().first);
+        let fits = size <= room && first <= children;
         match requests.last_mut() {
-            Some(request) if request.len() < most && size <= room => request.push(page),
+            Some(request) if request.len() < most && fits => request.push(page),
             _ => {
-                room = NODE_LIMIT;
+                (room, children) = (NODE_LIMIT, MOST_CHILDREN);
                 requests.push(vec![page]);
             }
         }
-        room -= size;
+        (room, children) = (room - size, children - first);
     }
     requests
 }
@@ -85,12 +90,12 @@ mod tests {
             requests(round, 50, MOST_ALIASES).iter().map(Vec::len).collect()
         };
         assert!(sizes(Slot::Comments, 100, 0).is_empty());
-        assert_eq!(sizes(Slot::Comments, 100, 75), [75]);
-        assert_eq!(sizes(Slot::Comments, 100, 76), [75, 1]);
-        // 100 threads of 50 comments are 5,100 nodes; 98 of them would be 499,800.
-        assert_eq!(sizes(Slot::Threads, 100, 75), [75]);
-        let round = (0..75).map(|_| One(wanted(Slot::Threads, 100))).collect();
-        let split: Vec<usize> = requests(round, 100, MOST_ALIASES).iter().map(Vec::len).collect();
-        assert_eq!(split, [49, 26], "10,100 nodes each");
+        assert_eq!(sizes(Slot::Comments, 4, 75), [75]);
+        assert_eq!(sizes(Slot::Comments, 4, 76), [75, 1]);
+        assert_eq!(sizes(Slot::Comments, 100, 9), [4, 4, 1], "400 children each");
+        assert_eq!(sizes(Slot::Threads, 100, 5), [4, 1]);
+        let round = (0..3).map(|_| One(wanted(Slot::Threads, 100))).collect();
+        let split: Vec<usize> = requests(round, 2_000, 75).iter().map(Vec::len).collect();
+        assert_eq!(split, [2, 1], "200,100 nodes each");
     }
 }

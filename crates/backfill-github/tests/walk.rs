@@ -188,39 +188,6 @@ async fn a_walk_reads_every_child_of_a_made_up_world() {
     assert!(read.iter().any(|pull| pull.author.is_none()), "the world has no ghost");
 }
 
-/// Two requests a chunk, and 80 for a thousand pull requests, but for those with so many
-/// children that no two requests can hold them.
-#[tokio::test]
-async fn a_walk_of_usual_parts_stays_within_its_requests() {
-    let served = Served::start(&["--synthetic", "acme/api=1000:3"]);
-    let client = served.client();
-    let repository = resolve(&client, "acme/api").await;
-    let mut cursor = None;
-    let (mut requests, mut points, mut pulls) = (0, 0, 0);
-    loop {
-        let read = chunk(&client, &repository, cursor.as_ref(), 30, &USUAL_PARTS).await.unwrap();
-        let is_ordinary = read.pull_requests.iter().all(|pull| {
-            pull.review_comments.len() <= 100 && pull.reviews.len().max(pull.comments.len()) <= 150
-        });
-        assert!(!is_ordinary || read.requests <= 2, "{} requests", read.requests);
-        let has_threads = read.pull_requests.iter().any(|pull| !pull.review_comments.is_empty());
-        assert!(has_threads || !is_ordinary || read.requests == 1, "{} requests", read.requests);
-        requests += read.requests;
-        points += read.points;
-        pulls += read.pull_requests.len();
-        if !read.has_next_page {
-            break;
-        }
-        cursor = read.end_cursor;
-    }
-    assert_eq!(pulls, 1_000);
-    let ledger = served.requests().await;
-    assert_eq!(ledger["requests"], requests + 1, "{ledger:#}");
-    assert_eq!(ledger["points"], points + 1, "{ledger:#}");
-    assert!(requests <= 80, "{requests} requests");
-    assert!(points <= 200, "{points} points");
-}
-
 #[tokio::test]
 async fn monsters_come_back_whole() {
     let commits: Vec<Value> = (0..3_000)

@@ -114,8 +114,7 @@ async fn write_rows(
     rows: &[&PullRequest],
 ) -> Result<(i64, i64), Error> {
     let actors = contributors::actors(rows);
-    contributors::upsert(tx, host, &actors).await?;
-    let accounts = contributors::ids(tx, host, &actors).await?;
+    let accounts = contributors::upsert(tx, host, &actors).await?;
     let stored = pull_requests::ids(tx, repository_id, rows).await?;
     let parents = Parents::new(repository_id, accounts, stored, rows);
     let written = pull_requests::upsert(tx, &parents, rows).await?;

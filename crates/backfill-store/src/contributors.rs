@@ -38,15 +38,13 @@ fn complete<T: Clone>(known: &mut Option<T>, told: Option<&T>) {
     }
 }
 
-/// Stores new and changed accounts. Equal ones are not even locked: a bot that writes everywhere
-/// would otherwise make all chunks wait for one another.
-pub(crate) async fn upsert(tx: &mut Tx, host: &str, actors: &[Actor]) -> Result<i64, Error> {
-    if actors.is_empty() {
-        return Ok(0);
-    }
+/// Stores new and changed accounts; the rows of all. Equal ones are not even locked: a bot that
+/// writes everywhere would otherwise make all chunks wait for one another.
+pub(crate) async fn upsert(tx: &mut Tx, host: &str, actors: &[Actor]) -> Result<Ids, Error> {
+    let wanted = column(actors, |actor| actor.github_id);
     let query = Tx::query(UPSERT)
         .bind(host)
-        .bind(column(actors, |actor| actor.github_id))
+        .bind(&wanted)
         .bind(column(actors, |actor| {
             actor.node_id.as_ref().map(backfill_engine::model::NodeId::as_str)
         }))
@@ -55,20 +53,8 @@ pub(crate) async fn upsert(tx: &mut Tx, host: &str, actors: &[Actor]) -> Result<
         .bind(column(actors, |actor| actor.avatar_url.as_deref()))
         .bind(column(actors, |actor| actor.profile_url.as_deref()))
         .bind(column(actors, |actor| account_word(actor.account_type)));
-    tx.execute(query).await
-}
-
-/// The rows of these accounts, which are stored already.
-pub(crate) async fn ids(tx: &mut Tx, host: &str, actors: &[Actor]) -> Result<Ids, Error> {
-    let wanted = column(actors, |actor| actor.github_id);
-    let query = Tx::query(IDS).bind(host).bind(&wanted);
     Ids::all(&tx.fetch_all(query).await?, &wanted, "account")
 }
-
-const IDS: &str = "-- contributor_ids\n\
-    SELECT n AS number, c.id FROM unnest($2::bigint[]) AS n JOIN LATERAL ( \
-        SELECT id FROM contributors WHERE host = (SELECT $1::text) AND github_id = n OFFSET 0) \
-        AS c ON true";
 
 /// The word of the schema.
 fn account_word(account_type: AccountType) -> &'static str {
@@ -84,27 +70,33 @@ fn account_word(account_type: AccountType) -> &'static str {
 // kept, else two ways of seeing one account would rewrite it for ever. OFFSET 0 keeps the look-up
 // by key from becoming a join over the whole table; see `Tx::begin_by_key`.
 const UPSERT: &str = "-- upsert_contributors\n\
-    INSERT INTO contributors AS c (host, github_id, node_id, username, display_name, avatar_url, \
-        profile_url, account_type, is_bot) \
-    SELECT $1, e.github_id, e.node_id, e.username, e.display_name, e.avatar_url, e.profile_url, \
-        e.account_type, e.account_type = 'Bot' \
-    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
-            $8::text[]) \
-        AS e(github_id, node_id, username, display_name, avatar_url, profile_url, account_type) \
-    LEFT JOIN LATERAL (SELECT it.* FROM contributors it \
-            WHERE it.host = $1 AND it.github_id = e.github_id OFFSET 0) AS known ON true \
-    WHERE known.id IS NULL OR \
-        (known.node_id, known.username, known.display_name, known.avatar_url, \
-            known.profile_url, known.account_type) IS DISTINCT FROM \
-        (COALESCE(e.node_id, known.node_id), e.username, \
-            COALESCE(e.display_name, known.display_name), \
-            COALESCE(e.avatar_url, known.avatar_url), \
-            COALESCE(e.profile_url, known.profile_url), e.account_type) \
-    ORDER BY e.github_id \
-    ON CONFLICT (host, github_id) DO UPDATE SET \
-        node_id = COALESCE(excluded.node_id, c.node_id), username = excluded.username, \
-        display_name = COALESCE(excluded.display_name, c.display_name), \
-        avatar_url = COALESCE(excluded.avatar_url, c.avatar_url), \
-        profile_url = COALESCE(excluded.profile_url, c.profile_url), \
-        account_type = excluded.account_type, is_bot = excluded.is_bot, stored_at = now(), \
-        deleted_at = NULL";
+    WITH told AS ( \
+        SELECT e.*, known.id, known.id IS NULL OR \
+            (known.node_id, known.username, known.display_name, known.avatar_url, \
+                known.profile_url, known.account_type) IS DISTINCT FROM \
+            (COALESCE(e.node_id, known.node_id), e.username, \
+                COALESCE(e.display_name, known.display_name), \
+                COALESCE(e.avatar_url, known.avatar_url), \
+                COALESCE(e.profile_url, known.profile_url), e.account_type) AS is_news \
+        FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], \
+                $8::text[]) \
+            AS e(github_id, node_id, username, display_name, avatar_url, profile_url, \
+                account_type) \
+        LEFT JOIN LATERAL (SELECT it.* FROM contributors it \
+                WHERE it.host = $1 AND it.github_id = e.github_id OFFSET 0) AS known ON true), \
+    stored AS ( \
+        INSERT INTO contributors AS c (host, github_id, node_id, username, display_name, \
+            avatar_url, profile_url, account_type, is_bot) \
+        SELECT $1, github_id, node_id, username, display_name, avatar_url, profile_url, \
+            account_type, account_type = 'Bot' \
+        FROM told WHERE is_news ORDER BY github_id \
+        ON CONFLICT (host, github_id) DO UPDATE SET \
+            node_id = COALESCE(excluded.node_id, c.node_id), username = excluded.username, \
+            display_name = COALESCE(excluded.display_name, c.display_name), \
+            avatar_url = COALESCE(excluded.avatar_url, c.avatar_url), \
+            profile_url = COALESCE(excluded.profile_url, c.profile_url), \
+            account_type = excluded.account_type, is_bot = excluded.is_bot, stored_at = now(), \
+            deleted_at = NULL \
+        RETURNING c.github_id, c.id) \
+    SELECT github_id AS number, id FROM told WHERE NOT is_news \
+    UNION ALL SELECT github_id, id FROM stored";

@@ -71,9 +71,9 @@ impl<T> Gathered<T> {
         Ok(())
     }
 
-    /// Where the page starts that is still to be read.
-    pub(crate) fn next(&self) -> &Next {
-        &self.next
+    /// Where the page starts that is still to be read, and how many are left.
+    pub(crate) fn rest(&self) -> (&Next, i64) {
+        (&self.next, self.left())
     }
 
     /// How many GitHub counts beyond what was found.
@@ -135,10 +135,10 @@ mod tests {
     #[test]
     fn pages_add_up_to_the_newest_count() {
         let mut all = Gathered::begin(Page(3, Some("a"), vec![1, 2]), Ok).unwrap();
-        assert_eq!((all.next(), all.left()), (&after("a"), 1));
+        assert_eq!(all.rest(), (&after("a"), 1));
         // One more came while it was read.
         all.take(Page(4, None, vec![3, 4]), Ok).unwrap();
-        assert_eq!((all.next(), all.left()), (&Next::Nothing, 0));
+        assert_eq!(all.rest(), (&Next::Nothing, 0));
         assert_eq!(distinct(all, Part::Reviews, 9, |id| *id).unwrap(), [1, 2, 3, 4]);
     }
 
@@ -161,12 +161,12 @@ mod tests {
     fn a_cursor_that_stands_still_ends_the_reading() {
         let mut all = Gathered::begin(Page(9, Some("a"), vec![1]), Ok).unwrap();
         all.take(Page(9, Some("a"), vec![2]), Ok).unwrap();
-        assert_eq!(all.next(), &Next::Nothing);
+        assert_eq!(all.rest().0, &Next::Nothing);
     }
 
     #[test]
     fn what_is_announced_is_asked_for_from_its_first_page() {
-        assert_eq!(Gathered::<i64>::announced(2).next(), &Next::First);
-        assert_eq!(Gathered::<i64>::announced(0).next(), &Next::Nothing);
+        assert_eq!(Gathered::<i64>::announced(2).rest(), (&Next::First, 2));
+        assert_eq!(Gathered::<i64>::announced(0).rest(), (&Next::Nothing, 0));
     }
 }

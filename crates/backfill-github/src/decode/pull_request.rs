@@ -120,35 +120,46 @@ impl Draft {
         &self.shell.node_id
     }
 
+    /// How many reviews, threads, comments, commits and files GitHub counts of it.
+    pub(crate) fn children(&self) -> i64 {
+        let totals = [
+            self.reviews.as_ref().map(|all| all.total),
+            self.threads.as_ref().map(|all| all.total),
+            self.comments.as_ref().map(|all| all.total),
+            self.commits.as_ref().map(|all| all.total),
+            self.files.as_ref().map(|all| all.total),
+        ];
+        totals.into_iter().flatten().sum()
+    }
+
     /// The pages it still lacks: one of each connection that goes on.
     pub(crate) fn wanted(&self) -> Vec<Wanted> {
         let mut wanted = Vec::new();
-        let mut add = |slot, node: &NodeId, next: &Next, first| {
+        let mut add = |slot, node: &NodeId, (next, left): (&Next, i64)| {
             let after = match next {
                 Next::First => None,
                 Next::After(cursor) => Some(cursor.clone()),
                 Next::Nothing => return,
             };
+            let first = left.clamp(1, LARGEST_PAGE);
             wanted.push(Wanted { slot, node: node.clone(), after, first });
         };
         let own = &self.shell.node_id;
         let listed = [
-            (Slot::Labels, Some(self.labels.next())),
-            (Slot::Assignees, Some(self.assignees.next())),
-            (Slot::Reviews, self.reviews.as_ref().map(Gathered::next)),
-            (Slot::Comments, self.comments.as_ref().map(Gathered::next)),
-            (Slot::Commits, self.commits.as_ref().map(Gathered::next)),
-            (Slot::Files, self.files.as_ref().map(Gathered::next)),
-        ];
-        for (slot, next) in listed {
-            add(slot, own, next.unwrap_or(&Next::Nothing), LARGEST_PAGE);
-        }
-        if let Some(threads) = &self.threads {
+            (Slot::Labels, Some(self.labels.rest())),
+            (Slot::Assignees, Some(self.assignees.rest())),
+            (Slot::Reviews, self.reviews.as_ref().map(Gathered::rest)),
+            (Slot::Comments, self.comments.as_ref().map(Gathered::rest)),
+            (Slot::Commits, self.commits.as_ref().map(Gathered::rest)),
+            (Slot::Files, self.files.as_ref().map(Gathered::rest)),
             // A hundred threads cost a point, whether they exist or not.
-            add(Slot::Threads, own, threads.next(), threads.left().clamp(1, LARGEST_PAGE));
-            for (at, thread) in threads.found.iter().enumerate() {
-                add(Slot::ThreadComments(at), &thread.id, thread.comments.next(), LARGEST_PAGE);
-            }
+            (Slot::Threads, self.threads.as_ref().map(Gathered::rest)),
+        ];
+        for (slot, rest) in listed {
+            add(slot, own, rest.unwrap_or((&Next::Nothing, 0)));
+        }
+        for (at, thread) in self.threads.iter().flat_map(|all| all.found.iter().enumerate()) {
+            add(Slot::ThreadComments(at), &thread.id, thread.comments.rest());
         }
         wanted
     }

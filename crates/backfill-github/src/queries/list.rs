@@ -33,10 +33,18 @@ pub(crate) struct Repository {
     pub(crate) pull_requests: PullRequestConnection,
 }
 
-/// One page.
+/// One page, with a cursor for each row, so that a chunk may end before it.
 #[derive(cynic::QueryFragment, Debug)]
 #[cynic(variables = "ReadVariables")]
 pub(crate) struct PullRequestConnection {
     pub(crate) page_info: PageInfo,
-    pub(crate) nodes: Option<Vec<Option<PullRequest>>>,
+    pub(crate) edges: Option<Vec<Option<PullRequestEdge>>>,
+}
+
+/// A row with its cursor.
+#[derive(cynic::QueryFragment, Debug)]
+#[cynic(variables = "ReadVariables")]
+pub(crate) struct PullRequestEdge {
+    pub(crate) cursor: String,
+    pub(crate) node: Option<PullRequest>,
 }

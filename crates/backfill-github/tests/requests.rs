@@ -1,0 +1,76 @@
+//! How many requests a walk takes, and where its chunks end, against the stand-in.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod served;
+
+use serde_json::json;
+use served::{Served, USUAL_PARTS, chunk, pull_line, repository_line, resolve};
+
+/// Two requests a chunk, and 80 for a thousand pull requests, but for those with so many
+/// children that no two requests can hold them.
+#[tokio::test]
+async fn a_walk_of_usual_parts_stays_within_its_requests() {
+    let served = Served::start(&["--synthetic", "acme/api=1000:3"]);
+    let client = served.client();
+    let repository = resolve(&client, "acme/api").await;
+    let mut cursor = None;
+    let (mut requests, mut points, mut pulls) = (0, 0, 0);
+    loop {
+        let read = chunk(&client, &repository, cursor.as_ref(), 30, &USUAL_PARTS).await.unwrap();
+        let is_ordinary = read.pull_requests.iter().all(|pull| {
+            pull.review_comments.len() <= 100 && pull.reviews.len().max(pull.comments.len()) <= 150
+        });
+        assert!(!is_ordinary || read.requests <= 2, "{} requests", read.requests);
+        let has_threads = read.pull_requests.iter().any(|pull| !pull.review_comments.is_empty());
+        assert!(has_threads || !is_ordinary || read.requests == 1, "{} requests", read.requests);
+        requests += read.requests;
+        points += read.points;
+        pulls += read.pull_requests.len();
+        if !read.has_next_page {
+            break;
+        }
+        cursor = read.end_cursor;
+    }
+    assert_eq!(pulls, 1_000);
+    let ledger = served.requests().await;
+    assert_eq!(ledger["requests"], requests + 1, "{ledger:#}");
+    assert_eq!(ledger["points"], points + 1, "{ledger:#}");
+    assert!(requests <= 80, "{requests} requests");
+    assert!(points <= 200, "{points} points");
+}
+
+#[tokio::test]
+async fn a_chunk_ends_where_its_pull_requests_have_enough_children() {
+    let discussed = |number: u32, count: u32| {
+        let comment = |at| json!({"body": format!("{number}-{at}")});
+        pull_line(number, json!({"comments": (0..count).map(comment).collect::<Vec<_>>()}))
+    };
+    let lines = [
+        repository_line(),
+        discussed(1, 1),
+        discussed(2, 2_000),
+        discussed(3, 3),
+        discussed(4, 500),
+        discussed(5, 500),
+        discussed(6, 500),
+    ];
+    let served = Served::world("discussed", &lines);
+    let client = served.client();
+    let repository = resolve(&client, "o/r").await;
+    let (mut cursor, mut chunks) = (None, Vec::new());
+    loop {
+        let read = chunk(&client, &repository, cursor.as_ref(), 50, &USUAL_PARTS).await.unwrap();
+        let counts: Vec<_> =
+            read.pull_requests.iter().map(|one| (one.number.get(), one.comments.len())).collect();
+        chunks.push(counts);
+        if !read.has_next_page {
+            break;
+        }
+        cursor = read.end_cursor;
+    }
+    let expected =
+        [vec![(6, 500), (5, 500)], vec![(4, 500), (3, 3)], vec![(2, 2_000)], vec![(1, 1)]];
+    assert_eq!(chunks, expected);
+    served.requests().await;
+}
