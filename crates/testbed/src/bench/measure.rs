@@ -57,6 +57,15 @@ pub struct Measured {
     points: u64,
 }
 
+/// The run that took neither least nor most, with the largest peak of all.
+pub fn median(mut runs: Vec<Measured>) -> Measured {
+    let peak_mib = runs.iter().map(|run| run.cost.peak_mib).fold(0.0, f64::max);
+    runs.sort_by(|one, other| one.wall_seconds.total_cmp(&other.wall_seconds));
+    let mut median = runs.swap_remove(runs.len() / 2);
+    median.cost.peak_mib = peak_mib;
+    median
+}
+
 impl Measured {
     /// Collects the figures of a run that is complete.
     pub async fn read(url: &str, cost: Cost, requests: &Value) -> anyhow::Result<Self> {

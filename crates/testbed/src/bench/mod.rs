@@ -1,6 +1,7 @@
 //! `make bench`: what the operator takes for a history, in time, processor, memory and
 //! budget, beside a plain loop that makes the same requests one after the other and throws
-//! the answers away. Must not know the operator's queries: it records them on the way.
+//! the answers away; the median of three runs. Must not know the operator's queries: it records
+//! them on the way.
 
 mod measure;
 mod replay;
@@ -23,6 +24,8 @@ const SIZES: [u32; 2] = [1_000, 10_000];
 const REPOSITORY: &str = "bench/history";
 const RUN_LIMIT: Duration = Duration::from_mins(20);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// One run differs from the next by a fifth on a small machine, so the median of some is told.
+const RUNS: usize = 3;
 
 /// Measures each size and prints a table.
 pub async fn bench() -> anyhow::Result<()> {
@@ -31,17 +34,22 @@ pub async fn bench() -> anyhow::Result<()> {
     cluster.apply_manifests().await?;
     println!("{}", measure::HEADER);
     for count in SIZES {
-        let standin = standin(count).await?;
-        let measured = operator(&cluster, &standin, standin.url()).await?;
-        println!("{}", measured.line(count));
-
-        // A run of its own for the recording, so that the proxy costs the other nothing.
-        let second = self::standin(count).await?;
-        let proxy = GitHubProxy::open(second.url())?;
+        // A run of its own for the recording, so that the proxy costs the others nothing.
+        let recorded = standin(count).await?;
+        let proxy = GitHubProxy::open(recorded.url())?;
         proxy.record();
-        operator(&cluster, &second, &proxy.url()).await?;
-        let wall = replay::replay(&self::standin(count).await?, &proxy.recorded()).await?;
-        println!("{}", measured.beside(count, wall));
+        operator(&cluster, &recorded, &proxy.url()).await?;
+
+        let (mut measured, mut walls) = (Vec::new(), Vec::new());
+        for _ in 0..RUNS {
+            let standin = standin(count).await?;
+            measured.push(operator(&cluster, &standin, standin.url()).await?);
+            walls.push(replay::replay(&self::standin(count).await?, &proxy.recorded()).await?);
+        }
+        walls.sort();
+        let median = measure::median(measured);
+        println!("{}", median.line(count));
+        println!("{}", median.beside(count, walls[RUNS / 2]));
     }
     cluster.end().await
 }
