@@ -65,7 +65,7 @@ pub async fn finalize(ctx: &Context, object: &RepositoryBackfill, observed: &Obs
             None => ctx.store.delete_rows(&uid, BATCH).await,
         };
         match removed {
-            Ok(true) => ctx.memory.deletion_goes_on(&uid),
+            Ok(true) => ctx.memory.removal_goes_on(&uid),
             Ok(false) => break,
             Err(error) => {
                 let cause = error.to_string();
@@ -90,7 +90,7 @@ async fn unremoved(
     cause: &str,
 ) -> Outcome {
     let now = (ctx.clock)();
-    let failing = ctx.memory.deletion_failing_for(&object.uid().unwrap_or_default());
+    let failing = ctx.memory.removal_failing_for(&object.uid().unwrap_or_default());
     let patience = ctx.settings.deletion_patience;
     if failing < patience {
         let message = format!("rows are removed once that is possible: {cause}");

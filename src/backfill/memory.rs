@@ -40,14 +40,23 @@ pub struct Written {
     pub ours: bool,
 }
 
-/// The memory, by uid.
+/// What is remembered of one object.
+#[derive(Debug, Default)]
+struct Remembered {
+    trouble: Option<Trouble>,
+    written: Option<Written>,
+    /// The status that it has shown, as text, since this instant.
+    shown: Option<(String, Instant)>,
+    /// When its last status was not taken; none once a later one was.
+    untaken: Option<Instant>,
+    /// Since when the removal of its rows has failed without a break.
+    removal_failing: Option<Instant>,
+}
+
+/// The memory.
 #[derive(Debug, Default)]
 pub struct Memory {
-    troubles: Mutex<HashMap<String, Trouble>>,
-    written: Mutex<HashMap<String, Written>>,
-    shown: Mutex<HashMap<String, (String, Instant)>>,
-    untaken: Mutex<HashMap<String, Instant>>,
-    deletions: Mutex<HashMap<String, Instant>>,
+    by_uid: Mutex<HashMap<String, Remembered>>,
     unreadable: AtomicBool,
 }
 
@@ -64,37 +73,34 @@ impl Memory {
 
     /// The trouble of `uid`, if it belongs to this wish.
     pub fn trouble(&self, uid: &str, wish: &(i64, Option<String>)) -> Option<Trouble> {
-        lock(&self.troubles).get(uid).filter(|trouble| trouble.wish == *wish).cloned()
+        self.of(uid, |it| it.trouble.clone().filter(|trouble| trouble.wish == *wish))
     }
 
     /// Keeps a trouble.
     pub fn keep_trouble(&self, uid: &str, trouble: Trouble) {
-        lock(&self.troubles).insert(uid.to_owned(), trouble);
+        self.of(uid, |it| it.trouble = Some(trouble));
     }
 
     /// The trouble has passed.
     pub fn forget_trouble(&self, uid: &str) {
-        lock(&self.troubles).remove(uid);
+        self.of(uid, |it| it.trouble = None);
     }
 
     /// What was last written of `uid`.
     pub fn written(&self, uid: &str) -> Option<Written> {
-        lock(&self.written).get(uid).cloned()
+        self.of(uid, |it| it.written.clone())
     }
 
     /// Notes what has just been written.
     pub fn note_written(&self, uid: &str, status: RepositoryBackfillStatus) {
-        self.note(uid, status, true);
-        lock(&self.untaken).remove(uid);
+        let written = Written { status, at: Instant::now(), ours: true };
+        self.of(uid, |it| (it.written, it.untaken) = (Some(written), None));
     }
 
     /// Notes what the API server has, whoever wrote it.
     pub fn note_seen(&self, uid: &str, status: RepositoryBackfillStatus) {
-        self.note(uid, status, false);
-    }
-
-    fn note(&self, uid: &str, status: RepositoryBackfillStatus, ours: bool) {
-        lock(&self.written).insert(uid.to_owned(), Written { status, at: Instant::now(), ours });
+        let written = Written { status, at: Instant::now(), ours: false };
+        self.of(uid, |it| it.written = Some(written));
     }
 
     /// Whether a status may be written although the row cannot be read, which would tell whether
@@ -104,65 +110,56 @@ impl Memory {
         let Some(status) = object.status.as_ref().filter(|it| !it.conditions.is_empty()) else {
             return true;
         };
-        let uid = object.uid().unwrap_or_default();
-        self.wrote(&uid, status) || self.shown_for(&uid, status) > OTHERS_SILENCE
-    }
-
-    /// Whether this is what we wrote of `uid`, and the last that we know of.
-    fn wrote(&self, uid: &str, status: &RepositoryBackfillStatus) -> bool {
-        let last = self.written(uid).filter(|written| written.ours);
-        last.is_some_and(|written| text(&written.status) == text(status))
-    }
-
-    /// For how long `uid` has shown this status, beginning now if it showed another.
-    fn shown_for(&self, uid: &str, status: &RepositoryBackfillStatus) -> Duration {
-        let (text, now) = (text(status), Instant::now());
-        let mut shown = lock(&self.shown);
-        let since = shown.entry(uid.to_owned()).or_insert_with(|| (text.clone(), now));
-        if since.0 != text {
-            *since = (text, now);
-        }
-        since.1.elapsed()
+        let (status, now) = (text(status), Instant::now());
+        self.of(&object.uid().unwrap_or_default(), |it| {
+            let last = it.written.as_ref().filter(|written| written.ours);
+            if last.is_some_and(|written| text(&written.status) == status) {
+                return true;
+            }
+            let shown = it.shown.take().filter(|(before, _)| *before == status);
+            let (_, since) = it.shown.insert(shown.unwrap_or((status, now)));
+            since.elapsed() > OTHERS_SILENCE
+        })
     }
 
     /// A write failed: what was last written of `uid` is not known any more.
     pub fn forget_written(&self, uid: &str) {
-        lock(&self.written).remove(uid);
-        lock(&self.untaken).insert(uid.to_owned(), Instant::now());
+        self.of(uid, |it| (it.written, it.untaken) = (None, Some(Instant::now())));
     }
 
     /// The last write of `uid` failed, not longer ago than this.
     pub fn failed_within(&self, uid: &str, span: Duration) -> bool {
-        lock(&self.untaken).get(uid).is_some_and(|at| at.elapsed() < span)
+        self.of(uid, |it| it.untaken.is_some_and(|at| at.elapsed() < span))
     }
 
     /// For how long the removal of an object's rows has failed without a break, beginning now if
     /// it did not. No step of the clock makes it longer.
-    pub fn deletion_failing_for(&self, uid: &str) -> Duration {
-        lock(&self.deletions).entry(uid.to_owned()).or_insert_with(Instant::now).elapsed()
+    pub fn removal_failing_for(&self, uid: &str) -> Duration {
+        self.of(uid, |it| it.removal_failing.get_or_insert_with(Instant::now).elapsed())
     }
 
     /// The removal of an object's rows goes on.
-    pub fn deletion_goes_on(&self, uid: &str) {
-        lock(&self.deletions).remove(uid);
+    pub fn removal_goes_on(&self, uid: &str) {
+        self.of(uid, |it| it.removal_failing = None);
     }
 
     /// Forgets every object that is not among `living`.
     pub fn retain(&self, living: &HashSet<String>) {
-        lock(&self.troubles).retain(|uid, _| living.contains(uid));
-        lock(&self.written).retain(|uid, _| living.contains(uid));
-        lock(&self.shown).retain(|uid, _| living.contains(uid));
-        lock(&self.untaken).retain(|uid, _| living.contains(uid));
-        lock(&self.deletions).retain(|uid, _| living.contains(uid));
+        self.lock().retain(|uid, _| living.contains(uid));
+    }
+
+    /// Reads or changes what is remembered of `uid`.
+    fn of<T>(&self, uid: &str, answer: impl FnOnce(&mut Remembered) -> T) -> T {
+        answer(self.lock().entry(uid.to_owned()).or_default())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
+        // Every critical section sets whole fields, so a poisoned lock holds a whole map.
+        self.by_uid.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// As the API server has it, where instants have whole seconds.
 pub fn text(status: &RepositoryBackfillStatus) -> String {
     serde_json::to_string(status).unwrap_or_default()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every critical section is one call on the map, so a poisoned lock holds a whole map.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
