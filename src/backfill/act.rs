@@ -2,7 +2,7 @@
 //!
 //! It must not know how an outcome is shown.
 
-use backfill_api::{Reason, RepositoryBackfill};
+use backfill_api::Reason;
 use backfill_engine::decide::{Pause, Step};
 use backfill_engine::fingerprint::bounds;
 use backfill_engine::model::{BackfillState, StateStatus};
@@ -13,10 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::failing::{fail, remember};
 use super::limits::keep_limits;
-use super::observe::Observed;
+use super::observe::Look;
 use super::outcome::{Outcome, Shown};
-use super::watched::Watched;
-use super::{Context, deletion, resolve};
+use super::{deletion, resolve};
 use crate::faults;
 use crate::run_chunks::{Report, Run, Stop, run_chunks};
 
@@ -24,49 +23,39 @@ use crate::run_chunks::{Report, Run, Stop, run_chunks};
 const LONG_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Carries out `step`.
-pub async fn act(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    observed: &Observed,
-    step: Step,
-) -> Outcome {
+pub async fn act(look: &Look<'_>, step: Step) -> Outcome {
     match step {
         Step::Forget => Outcome::Silent(None),
-        Step::Finalize => deletion::finalize(ctx, object, observed).await,
-        Step::SetFinalizer(wanted) => deletion::set_finalizer(ctx, object, wanted).await,
-        Step::Suspend => suspend(ctx, observed).await,
-        Step::Reject { fault, until } => reject(ctx, object, observed, fault, until).await,
-        Step::Wait { until, pause } => wait(ctx, object, observed, until, pause).await,
-        Step::Forgive => forgive(ctx, object, observed).await,
-        Step::Resolve => resolve::resolve(ctx, object, observed).await,
-        Step::RunChunks | Step::Verify => Box::pin(run(ctx, object, observed)).await,
-        Step::Complete => complete(ctx, object, observed),
+        Step::Finalize => deletion::finalize(look).await,
+        Step::SetFinalizer(wanted) => deletion::set_finalizer(look, wanted).await,
+        Step::Suspend => suspend(look).await,
+        Step::Reject { fault, until } => reject(look, fault, until).await,
+        Step::Wait { until, pause } => wait(look, until, pause).await,
+        Step::Forgive => forgive(look).await,
+        Step::Resolve => resolve::resolve(look).await,
+        Step::RunChunks | Step::Verify => Box::pin(run(look)).await,
+        Step::Complete => complete(look),
     }
 }
 
-async fn suspend(ctx: &Context, observed: &Observed) -> Outcome {
-    let paused = record_pause(ctx, observed, StateStatus::Paused, "suspended", None).await;
+async fn suspend(look: &Look<'_>) -> Outcome {
+    let paused = record_pause(look, StateStatus::Paused, "suspended", None).await;
     let state = match paused {
         Ok(state) => state,
         Err(elsewhere) => return elsewhere,
     };
     // A row that could not be read could not be told either.
-    let is_told = observed.seen.state.is_ok();
+    let is_told = look.seen.state.is_ok();
     let again = if is_told { retry::REST_LOOK } else { retry::LONGEST_BACKOFF };
     Shown::new(Reason::Suspended, "suspended; set spec.suspend to false to go on")
         .state(state)
-        .at((ctx.clock)() + retry::spread(again, (ctx.random)()))
+        .at(look.now() + retry::spread(again, (look.ctx.random)()))
         .outcome()
 }
 
-async fn reject(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    observed: &Observed,
-    fault: Fault,
-    until: Timestamp,
-) -> Outcome {
-    if observed.seen.state.is_err() && !ctx.memory.may_speak_of(object) {
+async fn reject(look: &Look<'_>, fault: Fault, until: Timestamp) -> Outcome {
+    let ctx = look.ctx;
+    if look.seen.state.is_err() && !ctx.memory.may_speak_of(look.object) {
         return Outcome::Elsewhere(until);
     }
     let (status, pause) = match fault.reason {
@@ -74,7 +63,7 @@ async fn reject(
         _ => (StateStatus::Failed, fault.reason.as_str()),
     };
     // A refusal that is still to be waited out stays so, whoever looks meanwhile.
-    let state = match record_pause(ctx, observed, status, pause, fault.not_before).await {
+    let state = match record_pause(look, status, pause, fault.not_before).await {
         Ok(state) => state,
         Err(elsewhere) => return elsewhere,
     };
@@ -83,32 +72,27 @@ async fn reject(
 }
 
 /// Shows that a limit or a turn is waited for, or a trouble that may pass.
-pub async fn wait(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    observed: &Observed,
-    until: Timestamp,
-    pause: Pause,
-) -> Outcome {
-    if observed.seen.own_state().is_some_and(|state| ctx.store.is_held_elsewhere(state)) {
-        return Outcome::elsewhere((ctx.clock)());
+pub async fn wait(look: &Look<'_>, until: Timestamp, pause: Pause) -> Outcome {
+    let ctx = look.ctx;
+    if look.seen.own_state().is_some_and(|state| ctx.store.is_held_elsewhere(state)) {
+        return Outcome::elsewhere(look.now());
     }
     match pause {
         Pause::Unchanged => Outcome::Silent(Some(until)),
         // A short pause inside a walk is no news: people still see it walk.
         Pause::Turn { reason: Reason::Paced, .. }
-            if until.duration_since((ctx.clock)()) < LONG_PAUSE
+            if until.duration_since(look.now()) < LONG_PAUSE
                 // An edit of one that failed is a new beginning, which the row must know.
-                && observed.seen.own_walk().is_some_and(|it| it.status != StateStatus::Failed) =>
+                && look.seen.own_walk().is_some_and(|it| it.status != StateStatus::Failed) =>
         {
-            let Some(state) = observed.seen.own_walk().cloned() else { return Outcome::Again };
+            let Some(state) = look.seen.own_walk().cloned() else { return Outcome::Again };
             let mut shown = Shown::working(state).at(until);
             shown.turn = true;
             shown.outcome()
         }
         Pause::Turn { reason, message } => {
             let word = pause_word(reason);
-            let paused = record_pause(ctx, observed, StateStatus::Paused, word, Some(until)).await;
+            let paused = record_pause(look, StateStatus::Paused, word, Some(until)).await;
             let state = match paused {
                 Ok(state) => state,
                 Err(elsewhere) => return elsewhere,
@@ -119,22 +103,22 @@ pub async fn wait(
             shown.outcome()
         }
         Pause::Standing { fault, is_queued } => {
-            let state = observed.seen.own_state().cloned();
+            let state = look.seen.own_state().cloned();
             let failed = state.as_ref().map_or(0, |state| state.failed_attempts);
             let mut shown = Shown::new(fault.reason, fault.message).state(state).at(until);
             (shown.turn, shown.quiet) = (is_queued && failed < retry::PERSISTENT, true);
             shown.outcome()
         }
         Pause::Trouble(fault) => {
-            if observed.seen.state.is_err() || observed.seen.credentials.is_err() {
+            if look.seen.state.is_err() || look.seen.credentials.is_err() {
                 // Met by this look, and kept by no row: the backoff grows in memory. Any other was
                 // kept and counted when it was met.
-                remember(ctx, object, observed, &fault, until);
+                remember(look, &fault, until);
             }
-            if observed.seen.state.is_err() && !ctx.memory.may_speak_of(object) {
+            if look.seen.state.is_err() && !ctx.memory.may_speak_of(look.object) {
                 return Outcome::Elsewhere(until);
             }
-            let state = observed.seen.own_state().cloned();
+            let state = look.seen.own_state().cloned();
             Shown::new(fault.reason, fault.message).state(state).wait(until).outcome()
         }
     }
@@ -153,40 +137,39 @@ fn pause_word(reason: Reason) -> &'static str {
 /// all the same. The row as it is then known, or the outcome where another instance is at it: then
 /// it is that one's to say how things stand.
 async fn record_pause(
-    ctx: &Context,
-    observed: &Observed,
+    look: &Look<'_>,
     status: StateStatus,
     reason: &str,
     until: Option<Timestamp>,
 ) -> Result<Option<BackfillState>, Outcome> {
-    let Some(state) = observed.seen.own_state().cloned() else { return Ok(None) };
+    let Some(state) = look.seen.own_state().cloned() else { return Ok(None) };
     let same = state.status == status && state.pause_reason.as_deref() == Some(reason);
     // A dry run leaves the row of a walk as it is.
-    if same || state.status == StateStatus::Completed || observed.seen.object.dry_run {
+    if same || state.status == StateStatus::Completed || look.seen.object.dry_run {
         return Ok(Some(state));
     }
-    let uid = &observed.seen.object.id.uid;
-    match ctx.store.record_pause(state.id, uid, status, reason, until).await {
-        Err(backfill_store::Error::Fenced) => return Err(Outcome::elsewhere((ctx.clock)())),
+    match look.ctx.store.record_pause(state.id, look.uid(), status, reason, until).await {
+        Err(backfill_store::Error::Fenced) => return Err(Outcome::elsewhere(look.now())),
         Err(error) => tracing::warn!(error = %error, reason, "pause not recorded"),
         Ok(()) => {}
     }
     Ok(Some(state))
 }
 
-async fn forgive(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
-    let seen = &observed.seen;
+async fn forgive(look: &Look<'_>) -> Outcome {
+    let seen = &look.seen;
     let (Some(state), Some(asked)) = (seen.own_state(), &seen.object.requested_at) else {
         return Outcome::Again;
     };
-    match ctx.store.forgive(state.id, &seen.object.id.uid, asked).await {
+    match look.ctx.store.forgive(state.id, look.uid(), asked).await {
         Ok(()) => Outcome::Again,
-        Err(error) => fail(ctx, object, observed, faults::of_store(&error), false).await,
+        Err(error) => fail(look, faults::of_store(&error), false).await,
     }
 }
 
-async fn run(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
-    let (Some(github), Some(state)) = (&observed.github, observed.seen.own_walk()) else {
+async fn run(look: &Look<'_>) -> Outcome {
+    let ctx = look.ctx;
+    let (Some(github), Some(state)) = (&look.github, look.seen.own_walk()) else {
         return Outcome::Again;
     };
     let run = Run {
@@ -194,41 +177,32 @@ async fn run(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) ->
         github,
         metrics: &ctx.metrics,
         clock: ctx.clock,
-        uid: &observed.seen.object.id.uid,
-        spec: &object.spec,
-        floor: observed.floor,
+        uid: look.uid(),
+        spec: &look.object.spec,
+        floor: look.floor,
         at_most: ctx.settings.run_time,
     };
-    let signals = Watched { ctx, object, observed };
-    let Report { state, stop } = Box::pin(run_chunks(&run, state.clone(), &signals)).await;
-    keep_limits(ctx, object, github).await;
+    let Report { state, stop } = Box::pin(run_chunks(&run, state.clone(), look)).await;
+    keep_limits(look, github).await;
     if !matches!(stop, Stop::Paused | Stop::Wait(..)) {
         github.governor().leave(run.uid);
     }
     if !matches!(stop, Stop::Failed(..)) {
         ctx.memory.forget_trouble(run.uid);
     }
-    after_run(ctx, object, observed, state, stop).await
+    after_run(look, state, stop).await
 }
 
 /// What follows from the end of a run.
-async fn after_run(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    observed: &Observed,
-    state: BackfillState,
-    stop: Stop,
-) -> Outcome {
-    let now = (ctx.clock)();
+async fn after_run(look: &Look<'_>, state: BackfillState, stop: Stop) -> Outcome {
+    let (store, now) = (&look.ctx.store, look.now());
     match stop {
         Stop::Paused => Shown::working(state).at(now).outcome(),
         Stop::Proved => Outcome::Again,
         Stop::Dropped => {
-            let uid = &observed.seen.object.id.uid;
-            let gone =
-                ctx.store.record_pause(state.id, uid, StateStatus::Paused, "object_deleted", None);
             // Only for people who read the table: whoever takes over does not look at it.
-            let _ = gone.await;
+            let (word, paused) = ("object_deleted", StateStatus::Paused);
+            let _ = store.record_pause(state.id, look.uid(), paused, word, None).await;
             Outcome::Silent(None)
         }
         Stop::Elsewhere(until) => {
@@ -238,20 +212,20 @@ async fn after_run(
         }
         Stop::Wait(until, reason, message) => {
             let pause = Pause::Turn { reason, message };
-            wait(ctx, object, &observed.with_state(state), until, pause).await
+            wait(&look.with_state(state), until, pause).await
         }
         Stop::Failed(fault, nothing_committed) => {
             let counts = nothing_committed && fault.disposition().counts_towards_circuit();
-            fail(ctx, object, &observed.with_state(state), fault, counts).await
+            fail(&look.with_state(state), fault, counts).await
         }
     }
 }
 
 /// Shows what is proved. It is looked at again now and then: the database may have been set back.
-fn complete(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
-    ctx.memory.forget_trouble(&observed.seen.object.id.uid);
-    let state = observed.seen.own_walk().filter(|_| !observed.seen.object.dry_run).cloned();
-    let said = observed.seen.object.said.clone().filter(|_| state.is_none());
+fn complete(look: &Look<'_>) -> Outcome {
+    look.ctx.memory.forget_trouble(look.uid());
+    let state = look.seen.own_walk().filter(|_| !look.seen.object.dry_run).cloned();
+    let said = look.seen.object.said.clone().filter(|_| state.is_none());
     let (reason, message) = if let Some(words) = said {
         words
     } else if let Some(state) = &state {
@@ -263,15 +237,15 @@ fn complete(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> 
         )
     } else {
         // The row has passed to another object: what its last words counted still holds.
-        let status = object.status.clone().unwrap_or_default();
+        let status = look.object.status.clone().unwrap_or_default();
         proved(
             status.stored_pull_requests.unwrap_or(0),
             status.quarantined_pull_requests.unwrap_or(0),
             status.processed_pull_requests.unwrap_or(0),
-            bounds(&object.spec, observed.seen.now).is_whole_history(),
+            bounds(&look.object.spec, look.seen.now).is_whole_history(),
         )
     };
-    let next = (ctx.clock)() + retry::spread(retry::REST_LOOK, (ctx.random)());
+    let next = look.now() + retry::spread(retry::REST_LOOK, (look.ctx.random)());
     Shown::new(reason, message).state(state).at(next).outcome()
 }
 

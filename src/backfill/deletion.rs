@@ -10,7 +10,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::observe::Observed;
+use super::observe::Look;
 use super::outcome::{Outcome, Shown};
 use super::says::id_of;
 use super::{Context, events};
@@ -21,18 +21,18 @@ const BATCH: i64 = 1000;
 const LOOK: SignedDuration = SignedDuration::from_secs(5);
 
 /// Puts our finalizer on or takes it off.
-pub async fn set_finalizer(ctx: &Context, object: &RepositoryBackfill, wanted: bool) -> Outcome {
-    match patch(ctx, object, wanted).await {
+pub async fn set_finalizer(look: &Look<'_>, wanted: bool) -> Outcome {
+    match patch(look.ctx, look.object, wanted).await {
         // The patch's own watch event brings the next look.
-        Ok(()) => Outcome::Silent(Some((ctx.clock)() + LOOK)),
-        Err(error) => unchanged(ctx, &error),
+        Ok(()) => Outcome::Silent(Some(look.now() + LOOK)),
+        Err(error) => unchanged(look, &error),
     }
 }
 
 /// The finalizer could not be changed. Where we may not, somebody has to know.
-fn unchanged(ctx: &Context, error: &kube::Error) -> Outcome {
+fn unchanged(look: &Look<'_>, error: &kube::Error) -> Outcome {
     tracing::warn!(error = %error, "finalizer not changed");
-    let until = (ctx.clock)() + LOOK;
+    let until = look.now() + LOOK;
     match error {
         kube::Error::Api(answer) if answer.code == 403 => {
             let message = format!(
@@ -47,66 +47,59 @@ fn unchanged(ctx: &Context, error: &kube::Error) -> Outcome {
 }
 
 /// Removes the rows that the object brought in, then lets it go.
-pub async fn finalize(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
-    let uid = object.uid().unwrap_or_default();
-    let state = match &observed.seen.state {
+pub async fn finalize(look: &Look<'_>) -> Outcome {
+    let (ctx, uid) = (look.ctx, look.uid());
+    let state = match &look.seen.state {
         // Whether another object lives on these rows, the row of the walk tells.
-        Err(fault) => return unremoved(ctx, object, observed, fault.reason, &fault.message).await,
+        Err(fault) => return unremoved(look, fault.reason, &fault.message).await,
         Ok(_) if ctx.memory.has_unreadable() => {
             let cause = "an object that this version cannot read may stand on them";
-            return unremoved(ctx, object, observed, Reason::Deleting, cause).await;
+            return unremoved(look, Reason::Deleting, cause).await;
         }
-        Ok(state) => state.as_ref().filter(|state| is_ours_or_nobodys(state, &uid)),
+        Ok(state) => state.as_ref().filter(|state| is_ours_or_nobodys(state, uid)),
     };
-    let heir = state.and_then(|state| heir(ctx, &uid, &state.repository_node_id));
+    let heir = state.and_then(|state| heir(ctx, uid, &state.repository_node_id));
     loop {
         let removed = match &heir {
-            Some(heir) => ctx.store.hand_over(&uid, &heir.uid).await.map(|()| false),
-            None => ctx.store.delete_rows(&uid, BATCH).await,
+            Some(heir) => ctx.store.hand_over(uid, &heir.uid).await.map(|()| false),
+            None => ctx.store.delete_rows(uid, BATCH).await,
         };
         match removed {
-            Ok(true) => ctx.memory.removal_goes_on(&uid),
+            Ok(true) => ctx.memory.removal_goes_on(uid),
             Ok(false) => break,
             Err(error) => {
                 let cause = error.to_string();
-                return unremoved(ctx, object, observed, error.reason(), &cause).await;
+                return unremoved(look, error.reason(), &cause).await;
             }
         }
     }
     if let Some(heir) = heir {
         let (namespace, name) = (heir.namespace, heir.name);
         let note = format!("the rows stay: they are what {namespace}/{name} has captured, too");
-        events::warn(ctx, object, Reason::RepositoryClaimed, &note).await;
+        events::warn(ctx, look.object, Reason::RepositoryClaimed, &note).await;
     }
-    let_go(ctx, object).await
+    let_go(look).await
 }
 
 /// Keeps the object while its rows cannot be removed, but not for ever.
-async fn unremoved(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    observed: &Observed,
-    reason: Reason,
-    cause: &str,
-) -> Outcome {
-    let now = (ctx.clock)();
-    let failing = ctx.memory.removal_failing_for(&object.uid().unwrap_or_default());
-    let patience = ctx.settings.deletion_patience;
+async fn unremoved(look: &Look<'_>, reason: Reason, cause: &str) -> Outcome {
+    let failing = look.ctx.memory.removal_failing_for(look.uid());
+    let patience = look.ctx.settings.deletion_patience;
     if failing < patience {
         let message = format!("rows are removed once that is possible: {cause}");
-        let state = observed.seen.own_state().cloned();
-        return Shown::new(Reason::Deleting, message).state(state).at(now + LOOK).outcome();
+        let state = look.seen.own_state().cloned();
+        return Shown::new(Reason::Deleting, message).state(state).at(look.now() + LOOK).outcome();
     }
     let seconds = patience.as_secs();
     let note = format!("rows could not be removed for {seconds} s and stay: {cause}");
-    events::warn(ctx, object, reason, &note).await;
-    let_go(ctx, object).await
+    events::warn(look.ctx, look.object, reason, &note).await;
+    let_go(look).await
 }
 
-async fn let_go(ctx: &Context, object: &RepositoryBackfill) -> Outcome {
-    match patch(ctx, object, false).await {
+async fn let_go(look: &Look<'_>) -> Outcome {
+    match patch(look.ctx, look.object, false).await {
         Ok(()) => Outcome::Silent(None),
-        Err(error) => unchanged(ctx, &error),
+        Err(error) => unchanged(look, &error),
     }
 }
 

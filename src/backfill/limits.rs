@@ -2,28 +2,25 @@
 //!
 //! It must not know what the points are spent on.
 
-use backfill_api::RepositoryBackfill;
 use backfill_engine::budget::Figures;
 use backfill_github::Client;
 use backfill_store::StoredCredential;
 
-use super::Context;
+use super::observe::Look;
 use crate::metrics::Metrics;
 
 /// Writes the credential's limits into the database, for the next start and other instances.
-pub async fn keep_limits(ctx: &Context, object: &RepositoryBackfill, github: &Client) {
-    let secret = object.spec.secret().unwrap_or_default();
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+pub async fn keep_limits(look: &Look<'_>, github: &Client) {
     let figures = github.governor().figures();
-    show_limits(&ctx.metrics, &github.identity(), &figures);
+    show_limits(&look.ctx.metrics, &github.identity(), &figures);
     let stored = StoredCredential {
         identity: github.identity(),
         token_hash: github.token_hash().to_owned(),
-        namespace: namespace.to_owned(),
-        secret: secret.to_owned(),
+        namespace: look.seen.object.id.namespace.clone(),
+        secret: look.object.spec.secret().unwrap_or_default().to_owned(),
         budget: github.governor().snapshot(),
     };
-    if let Err(error) = ctx.store.record_credential(&stored).await {
+    if let Err(error) = look.ctx.store.record_credential(&stored).await {
         tracing::debug!(error = %error, "limits not recorded");
     }
 }

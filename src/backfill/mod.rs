@@ -86,7 +86,7 @@ pub async fn reconcile(
 ) -> Result<Action, std::convert::Infallible> {
     let started = Instant::now();
     // A look that runs chunks is a large future; tens of them wait in the controller.
-    let looked = AssertUnwindSafe(Box::pin(look(&object, &ctx))).catch_unwind().await;
+    let looked = AssertUnwindSafe(Box::pin(look_at(&object, &ctx))).catch_unwind().await;
     ctx.metrics.observe(
         "backfill_reconcile_duration_seconds",
         &[],
@@ -104,9 +104,9 @@ pub async fn reconcile(
     Ok(Action::requeue(retry::BUG_LOOK.unsigned_abs()))
 }
 
-async fn look(object: &RepositoryBackfill, ctx: &Context) -> Action {
-    let observed = observe::observe(ctx, object).await;
-    let step = decide(&observed.seen);
+async fn look_at(object: &RepositoryBackfill, ctx: &Context) -> Action {
+    let look = observe::observe(ctx, object).await;
+    let step = decide(&look.seen);
     ctx.metrics.count("backfill_reconciles_total", &[word(&step)], 1);
     let uses_its_place = matches!(
         step,
@@ -115,9 +115,9 @@ async fn look(object: &RepositoryBackfill, ctx: &Context) -> Action {
             | Step::Verify
             | Step::Wait { pause: Pause::Turn { .. } | Pause::Standing { .. }, .. }
     );
-    if let Some(github) = observed.github.as_ref().filter(|_| !uses_its_place) {
+    if let Some(github) = look.github.as_ref().filter(|_| !uses_its_place) {
         // Observing asked for a place in the credential's budget; others can have it.
-        github.governor().leave(&observed.seen.object.id.uid);
+        github.governor().leave(look.uid());
     }
     let is_queued = matches!(
         step,
@@ -128,10 +128,10 @@ async fn look(object: &RepositoryBackfill, ctx: &Context) -> Action {
         }
     );
     if !is_queued {
-        ctx.permits.forget(&observed.seen.object.id.uid);
+        ctx.permits.forget(look.uid());
     }
-    let outcome = Box::pin(act::act(ctx, object, &observed, step)).await;
-    publish::publish(ctx, object, &observed, outcome).await
+    let outcome = Box::pin(act::act(&look, step)).await;
+    publish::publish(&look, outcome).await
 }
 
 /// The step's word in metrics.

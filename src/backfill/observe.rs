@@ -11,6 +11,7 @@ use backfill_engine::model::{BackfillState, ObjectRef, StateStatus};
 use backfill_engine::retry::next_look;
 use backfill_engine::seen::{Fault, Seen};
 use backfill_github::Client;
+use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 
 use super::permits::Permit;
@@ -18,8 +19,10 @@ use super::says::{id_of, object_seen, requested};
 use super::{Context, HOST, credentials};
 use crate::{faults, run_chunks};
 
-/// The facts, and the means that go with them.
-pub struct Observed {
+/// One look at one object: the facts, and the means that go with them.
+pub struct Look<'a> {
+    pub ctx: &'a Context,
+    pub object: &'a RepositoryBackfill,
     /// What the decision is made from.
     pub seen: Seen,
     /// The way to GitHub, where the credentials could be read.
@@ -31,21 +34,31 @@ pub struct Observed {
     pub floor: i64,
 }
 
-impl Observed {
+impl Look<'_> {
     /// The same, after a run: decisions of this look that follow go by the newer row.
     pub fn with_state(&self, state: BackfillState) -> Self {
         let seen = Seen { state: Ok(Some(state)), ..self.seen.clone() };
-        Self { seen, github: self.github.clone(), permit: None, floor: self.floor }
+        Self { seen, github: self.github.clone(), permit: None, ..*self }
     }
 
-    /// What the user last asked for: a change of it forgets troubles that no row keeps.
-    pub fn wish(object: &RepositoryBackfill) -> (i64, Option<String>) {
-        (object.metadata.generation.unwrap_or(0), requested(object, REQUESTED_AT))
+    /// The time by now; the facts are as of `seen.now`.
+    pub fn now(&self) -> Timestamp {
+        (self.ctx.clock)()
+    }
+
+    /// The object's uid.
+    pub fn uid(&self) -> &str {
+        &self.seen.object.id.uid
     }
 }
 
+/// What the user last asked for: a change of it forgets troubles that no row keeps.
+pub fn wish(object: &RepositoryBackfill) -> (i64, Option<String>) {
+    (object.metadata.generation.unwrap_or(0), requested(object, REQUESTED_AT))
+}
+
 /// Gathers the facts.
-pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
+pub async fn observe<'a>(ctx: &'a Context, object: &'a RepositoryBackfill) -> Look<'a> {
     let now = (ctx.clock)();
     let id = id_of(object);
     let spec = &object.spec;
@@ -61,7 +74,7 @@ pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
     }
     let known = state.as_ref().ok().and_then(Option::as_ref);
     let cost = known.map_or(1, run_chunks::estimated_points);
-    let unrecorded = ctx.memory.trouble(&id.uid, &Observed::wish(object));
+    let unrecorded = ctx.memory.trouble(&id.uid, &wish(object));
     let attempts = unrecorded.as_ref().map_or(0, |trouble| trouble.attempts);
     let wants_to_run = wants_to_run(object, &id, known);
     let permit = if wants_to_run { ctx.permits.take(&id.uid) } else { Err(0) };
@@ -87,7 +100,7 @@ pub async fn observe(ctx: &Context, object: &RepositoryBackfill) -> Observed {
         unrecorded: unrecorded.map(|trouble| (trouble.fault, trouble.until)),
         state,
     };
-    Observed { seen, github, permit: permit.ok(), floor }
+    Look { ctx, object, seen, github, permit: permit.ok(), floor }
 }
 
 /// Whether a permit is worth asking for: only a walk of its own that is not done yet runs.

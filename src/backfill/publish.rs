@@ -14,7 +14,7 @@ use kube::runtime::controller::Action;
 
 use super::Context;
 use super::memory::Written;
-use super::observe::Observed;
+use super::observe::Look;
 use super::outcome::{Outcome, Shown};
 use super::write::{NotTaken, is_transition, stored, write};
 use crate::metrics::{Metrics, ObjectFigures};
@@ -25,24 +25,20 @@ const WRITE_EVERY: Duration = Duration::from_secs(5);
 const UNTAKEN_PROGRESS: Duration = Duration::from_mins(1);
 
 /// Shows `outcome` and says when to look again.
-pub async fn publish(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    observed: &Observed,
-    outcome: Outcome,
-) -> Action {
+pub async fn publish(look: &Look<'_>, outcome: Outcome) -> Action {
+    let (ctx, uid) = (look.ctx, look.uid());
     let shown = match outcome {
         Outcome::Again => return Action::requeue(Duration::ZERO),
         Outcome::Silent(None) => return Action::await_change(),
         Outcome::Silent(Some(next)) => return Action::requeue(until(ctx, next)),
         Outcome::Elsewhere(next) => {
-            ctx.metrics.forget_object(&object.uid().unwrap_or_default());
+            ctx.metrics.forget_object(uid);
             return Action::requeue(until(ctx, next));
         }
         Outcome::Shown(shown) => shown,
     };
-    let status = status_of(ctx, object, Some(observed), &shown).await;
-    let last = ctx.memory.written(&object.uid().unwrap_or_default());
+    let status = status_of(ctx, look.object, Some(look), &shown).await;
+    let last = ctx.memory.written(uid);
     // Hundreds may be queued or wait a moment, and what others use up of the points is no news.
     let is_short = shown.next.is_some_and(|next| until(ctx, next) < WRITE_EVERY);
     let can_wait = shown.quiet || (is_short && is_recent(last.as_ref()));
@@ -51,7 +47,7 @@ pub async fn publish(
     let written = if can_wait && !ends_wait && !is_news(last.as_ref(), &status) {
         Ok(())
     } else {
-        write(ctx, object, status).await
+        write(ctx, look.object, status).await
     };
     let next = shown.next.map(|next| until(ctx, next));
     let again = written.err().map(|NotTaken { again }| again);
@@ -60,22 +56,17 @@ pub async fn publish(
 
 /// Shows how far a run is, at most every 5 s, and once a minute while the API server takes nothing:
 /// the walk must not wait for it after each chunk. True if it was time to.
-pub async fn progress(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    observed: &Observed,
-    state: &BackfillState,
-) -> bool {
-    let uid = object.uid().unwrap_or_default();
-    if ctx.memory.failed_within(&uid, UNTAKEN_PROGRESS) {
+pub async fn progress(look: &Look<'_>, state: &BackfillState) -> bool {
+    let (memory, uid) = (&look.ctx.memory, look.uid());
+    if memory.failed_within(uid, UNTAKEN_PROGRESS) {
         return false;
     }
     let shown = Shown::working(state.clone());
-    let status = status_of(ctx, object, Some(observed), &shown).await;
-    let last = ctx.memory.written(&uid);
+    let status = status_of(look.ctx, look.object, Some(look), &shown).await;
+    let last = memory.written(uid);
     let is_due = !is_recent(last.as_ref()) || is_news(last.as_ref(), &status);
     if is_due {
-        let _ = write(ctx, object, status).await;
+        let _ = write(look.ctx, look.object, status).await;
     }
     is_due
 }
@@ -104,19 +95,19 @@ fn until(ctx: &Context, next: Timestamp) -> Duration {
 async fn status_of(
     ctx: &Context,
     object: &RepositoryBackfill,
-    observed: Option<&Observed>,
+    look: Option<&Look<'_>>,
     shown: &Shown,
 ) -> RepositoryBackfillStatus {
     let uid = object.uid().unwrap_or_default();
     let watched = object.status.clone().unwrap_or_default();
     let ours = ctx.memory.written(&uid).map(|written| written.status);
     let previous = ours.as_ref().unwrap_or(&watched);
-    let mut status = projected(ctx, object, observed, shown, previous);
+    let mut status = projected(ctx, object, look, shown, previous);
     if ours.is_none()
         && status != watched
         && let Some(theirs) = stored(ctx, object).await.flatten().and_then(|stored| stored.status)
     {
-        status = projected(ctx, object, observed, shown, &theirs);
+        status = projected(ctx, object, look, shown, &theirs);
         ctx.memory.note_seen(&uid, theirs);
     }
     show_object(&ctx.metrics, object, shown, &status);
@@ -126,13 +117,13 @@ async fn status_of(
 fn projected(
     ctx: &Context,
     object: &RepositoryBackfill,
-    observed: Option<&Observed>,
+    look: Option<&Look<'_>>,
     shown: &Shown,
     previous: &RepositoryBackfillStatus,
 ) -> RepositoryBackfillStatus {
-    let limits = observed
-        .and_then(|observed| observed.github.as_ref())
-        .and_then(|github| github.governor().limits());
+    let github = look.and_then(|look| look.github.as_ref());
+    let seen = look.map(|look| &look.seen);
+    let asked = seen.map(|seen| &seen.object);
     project(Facts {
         spec: &object.spec,
         generation: object.metadata.generation.unwrap_or(0),
@@ -140,18 +131,15 @@ fn projected(
         summary: shown.summary.clone(),
         previous,
         state: shown.state.as_ref(),
-        is_asked: observed
-            .zip(shown.state.as_ref())
-            .is_some_and(|(observed, state)| observed.seen.covers(state)),
-        store_unread: observed.is_none_or(|observed| observed.seen.state.is_err()),
-        limits,
-        floor: observed.map_or(0, |observed| observed.floor),
+        is_asked: seen.zip(shown.state.as_ref()).is_some_and(|(seen, state)| seen.covers(state)),
+        store_unread: seen.is_none_or(|seen| seen.state.is_err()),
+        limits: github.and_then(|github| github.governor().limits()),
+        floor: look.map_or(0, |look| look.floor),
         next_attempt: shown.next.filter(|_| shown.waits && !shown.quiet),
         counted: shown.counted,
         plan: shown.plan.clone(),
-        requested_at: observed.and_then(|observed| observed.seen.object.requested_at.clone()),
-        restart_requested_at: observed
-            .and_then(|observed| observed.seen.object.restart_requested_at.clone()),
+        requested_at: asked.and_then(|asked| asked.requested_at.clone()),
+        restart_requested_at: asked.and_then(|asked| asked.restart_requested_at.clone()),
     })
 }
 

@@ -18,36 +18,36 @@ use backfill_store::BeginWalk;
 use super::act::wait;
 use super::failing::fail;
 use super::limits::keep_limits;
-use super::observe::{Observed, still_exists};
+use super::observe::{Look, still_exists};
 use super::outcome::{Outcome, Shown};
 use super::says::window_words;
 use super::{Context, HOST};
 use crate::faults;
 
 /// Resolves the repository and starts its walk.
-pub async fn resolve(ctx: &Context, object: &RepositoryBackfill, observed: &Observed) -> Outcome {
-    let Some(github) = &observed.github else { return Outcome::Again };
-    let name = object.spec.repository.clone().into();
+pub async fn resolve(look: &Look<'_>) -> Outcome {
+    let Some(github) = &look.github else { return Outcome::Again };
+    let name = look.object.spec.repository.clone().into();
     let resolved = github.resolve(&name).await;
-    keep_limits(ctx, object, github).await;
+    keep_limits(look, github).await;
     // A dry run asks for nothing more, and a walk asks anew: nobody waits for either.
-    github.governor().leave(&observed.seen.object.id.uid);
+    github.governor().leave(look.uid());
     let resolved = match resolved {
         Ok(resolved) => resolved,
         Err(error) => {
             let fault = faults::of_github(&error);
             let Some(until) = faults::limit_ends(&fault) else {
-                return fail(ctx, object, observed, fault, false).await;
+                return fail(look, fault, false).await;
             };
-            let message = of_secret(object.spec.secret(), fault.message);
+            let message = of_secret(look.object.spec.secret(), fault.message);
             let pause = Pause::Turn { reason: fault.reason, message };
-            return wait(ctx, object, observed, until, pause).await;
+            return wait(look, until, pause).await;
         }
     };
-    ctx.memory.forget_trouble(&observed.seen.object.id.uid);
+    look.ctx.memory.forget_trouble(look.uid());
     let counted = resolved.repository.pull_request_count;
-    let price = price(object, observed, &resolved, github);
-    if object.spec.dry_run {
+    let price = price(look, &resolved, github);
+    if look.object.spec.dry_run {
         let message = format!(
             "{counted} pull requests: about {} requests, {} points, {} s",
             price.requests.unwrap_or(0),
@@ -59,35 +59,24 @@ pub async fn resolve(ctx: &Context, object: &RepositoryBackfill, observed: &Obse
         return shown.outcome();
     }
     if counted == 0 {
-        return empty(ctx, object, observed, &resolved).await;
+        return empty(look, &resolved).await;
     }
-    begin(ctx, object, observed, &resolved, price).await
+    begin(look, &resolved, price).await
 }
 
 /// An empty repository is complete at once and leaves no state row.
-async fn empty(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    observed: &Observed,
-    resolved: &Resolved,
-) -> Outcome {
-    let uid = &observed.seen.object.id.uid;
-    if let Err(error) = ctx.store.record_repository(&resolved.repository, HOST, uid).await {
-        return fail(ctx, object, observed, faults::of_store(&error), false).await;
+async fn empty(look: &Look<'_>, resolved: &Resolved) -> Outcome {
+    let recorded = look.ctx.store.record_repository(&resolved.repository, HOST, look.uid()).await;
+    if let Err(error) = recorded {
+        return fail(look, faults::of_store(&error), false).await;
     }
     let mut shown = Shown::new(Reason::RepositoryEmpty, "the repository has no pull request");
     shown.counted = Some(0);
     shown.outcome()
 }
 
-async fn begin(
-    ctx: &Context,
-    object: &RepositoryBackfill,
-    observed: &Observed,
-    resolved: &Resolved,
-    price: PlanStatus,
-) -> Outcome {
-    let seen = &observed.seen;
+async fn begin(look: &Look<'_>, resolved: &Resolved, price: PlanStatus) -> Outcome {
+    let (object, seen) = (look.object, &look.seen);
     let walk = BeginWalk {
         repository: &resolved.repository,
         host: HOST,
@@ -98,11 +87,11 @@ async fn begin(
         handled_restart_requested_at: seen.object.restart_requested_at.as_deref(),
         take_over_from: None,
         seen_walk: Some(seen.own_state().map_or(0, |state| state.walk)),
-        chunk_size: first_size(object, resolved),
+        chunk_size: first_size(look.object, resolved),
         size_asked: object.spec.chunk.size.map(i64::from),
         metadata: BTreeMap::from([("window".to_owned(), window_words(object))]),
     };
-    match begin_or_take_over(ctx, &walk).await {
+    match begin_or_take_over(look.ctx, &walk).await {
         // A walk begun here has no holder yet: another instance was quicker.
         Ok(state) if state.lease_holder.is_some() => Outcome::Again,
         Ok(state) => {
@@ -118,7 +107,7 @@ async fn begin(
             shown.plan = Some(price);
             shown.outcome()
         }
-        Err(error) => fail(ctx, object, observed, faults::of_store(&error), false).await,
+        Err(error) => fail(look, faults::of_store(&error), false).await,
     }
 }
 
@@ -144,23 +133,18 @@ fn first_size(object: &RepositoryBackfill, resolved: &Resolved) -> i64 {
 }
 
 /// Rule 3.5, for what the spec covers at most.
-fn price(
-    object: &RepositoryBackfill,
-    observed: &Observed,
-    resolved: &Resolved,
-    github: &Client,
-) -> PlanStatus {
-    let spec = &object.spec;
+fn price(look: &Look<'_>, resolved: &Resolved, github: &Client) -> PlanStatus {
+    let spec = &look.object.spec;
     let total = resolved.repository.pull_request_count;
     let facts = PlanFacts {
         pull_requests: spec.max_pull_requests.map_or(total, |most| most.min(total)),
-        size: first_size(object, resolved),
-        parts: &bounds(spec, observed.seen.now).parts,
+        size: first_size(look.object, resolved),
+        parts: &bounds(spec, look.seen.now).parts,
         limits: github.governor().limits(),
-        floor: observed.floor,
+        floor: look.floor,
         interval: (spec.pacing.mode == PacingMode::Interval)
             .then(|| Interval::of(&spec.pacing, spec.priority)),
     };
-    let plan = plan(&facts, observed.seen.now);
+    let plan = plan(&facts, look.seen.now);
     PlanStatus::new(plan.requests, plan.points, plan.duration.as_secs())
 }

@@ -2,33 +2,26 @@
 //!
 //! Reads the watched objects only. It must not know what a run does with a wish.
 
-use backfill_api::RepositoryBackfill;
 use backfill_engine::model::BackfillState;
 
 use super::limits::keep_limits;
-use super::observe::Observed;
-use super::{Context, publish};
+use super::observe::Look;
+use super::publish;
 use crate::run_chunks::{Signals, Wish};
 
-/// What a run is told by the watched objects while it is under way.
-pub struct Watched<'a> {
-    pub ctx: &'a Context,
-    pub object: &'a RepositoryBackfill,
-    pub observed: &'a Observed,
-}
-
-impl Signals for Watched<'_> {
+impl Signals for Look<'_> {
     fn wish(&self) -> Wish {
-        let key = kube::runtime::reflector::ObjectRef::from_obj(self.object);
-        let Some(now) = self.ctx.objects.get(&key) else { return Wish::Drop };
-        if self.ctx.stopping.is_cancelled() {
+        let Self { ctx, object, .. } = self;
+        let key = kube::runtime::reflector::ObjectRef::from_obj(*object);
+        let Some(now) = ctx.objects.get(&key) else { return Wish::Drop };
+        if ctx.stopping.is_cancelled() {
             return Wish::Finish;
         }
         let meta = &now.metadata;
-        if meta.uid != self.object.metadata.uid || meta.deletion_timestamp.is_some() {
+        if meta.uid != object.metadata.uid || meta.deletion_timestamp.is_some() {
             Wish::Drop
-        } else if meta.generation != self.object.metadata.generation
-            || meta.annotations != self.object.metadata.annotations
+        } else if meta.generation != object.metadata.generation
+            || meta.annotations != object.metadata.annotations
         {
             Wish::Finish
         } else {
@@ -37,9 +30,9 @@ impl Signals for Watched<'_> {
     }
 
     async fn progress(&self, state: &BackfillState) {
-        let was_due = publish::progress(self.ctx, self.object, self.observed, state).await;
-        if let Some(github) = self.observed.github.as_ref().filter(|_| was_due) {
-            keep_limits(self.ctx, self.object, github).await;
+        let was_due = publish::progress(self, state).await;
+        if let Some(github) = self.github.as_ref().filter(|_| was_due) {
+            keep_limits(self, github).await;
         }
     }
 }
