@@ -3,7 +3,7 @@
 //! It must not know how an outcome is shown.
 
 use backfill_api::Reason;
-use backfill_engine::decide::{Pause, Step};
+use backfill_engine::decide::{Pause, Step, pause};
 use backfill_engine::fingerprint::bounds;
 use backfill_engine::model::{BackfillState, StateStatus};
 use backfill_engine::retry;
@@ -18,9 +18,6 @@ use super::outcome::{Outcome, Shown};
 use super::{deletion, resolve};
 use crate::faults;
 use crate::run_chunks::{Report, Run, Stop, run_chunks};
-
-/// A pause that people are shown; a shorter one is part of walking.
-const LONG_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Carries out `step`.
 pub async fn act(look: &Look<'_>, step: Step) -> Outcome {
@@ -79,12 +76,7 @@ pub async fn wait(look: &Look<'_>, until: Timestamp, pause: Pause) -> Outcome {
     }
     match pause {
         Pause::Unchanged => Outcome::Silent(Some(until)),
-        // A short pause inside a walk is no news: people still see it walk.
-        Pause::Turn { reason: Reason::Paced, .. }
-            if until.duration_since(look.now()) < LONG_PAUSE
-                // An edit of one that failed is a new beginning, which the row must know.
-                && look.seen.own_walk().is_some_and(|it| it.status != StateStatus::Failed) =>
-        {
+        Pause::Breath => {
             let Some(state) = look.seen.own_walk().cloned() else { return Outcome::Again };
             let mut shown = Shown::working(state).at(until);
             shown.turn = true;
@@ -102,26 +94,27 @@ pub async fn wait(look: &Look<'_>, until: Timestamp, pause: Pause) -> Outcome {
             (shown.turn, shown.quiet) = (true, reason == Reason::Queued);
             shown.outcome()
         }
-        Pause::Standing { fault, is_queued } => {
+        Pause::Standing { fault, is_excused, .. } => {
             let state = look.seen.own_state().cloned();
-            let failed = state.as_ref().map_or(0, |state| state.failed_attempts);
             let mut shown = Shown::new(fault.reason, fault.message).state(state).at(until);
-            (shown.turn, shown.quiet) = (is_queued && failed < retry::PERSISTENT, true);
+            (shown.turn, shown.quiet) = (is_excused, true);
             shown.outcome()
         }
         Pause::Trouble(fault) => {
-            if look.seen.state.is_err() || look.seen.credentials.is_err() {
-                // Met by this look, and kept by no row: the backoff grows in memory. Any other was
-                // kept and counted when it was met.
-                remember(look, &fault, until);
-            }
-            if look.seen.state.is_err() && !ctx.memory.may_speak_of(look.object) {
-                return Outcome::Elsewhere(until);
-            }
-            let state = look.seen.own_state().cloned();
-            Shown::new(fault.reason, fault.message).state(state).wait(until).outcome()
+            // No row keeps it: the backoff grows in memory.
+            remember(look, &fault, until);
+            backs_off(look, fault, until)
         }
+        Pause::BackingOff(fault) => backs_off(look, fault, until),
     }
+}
+
+fn backs_off(look: &Look<'_>, fault: Fault, until: Timestamp) -> Outcome {
+    if look.seen.state.is_err() && !look.ctx.memory.may_speak_of(look.object) {
+        return Outcome::Elsewhere(until);
+    }
+    let state = look.seen.own_state().cloned();
+    Shown::new(fault.reason, fault.message).state(state).wait(until).outcome()
 }
 
 /// `metadata.pause_reason`, in the words of the schema we follow where it has one.
@@ -211,8 +204,9 @@ async fn after_run(look: &Look<'_>, state: BackfillState, stop: Stop) -> Outcome
             Outcome::Elsewhere(until.min(latest).max(now + retry::QUEUED_LOOK))
         }
         Stop::Wait(until, reason, message) => {
-            let pause = Pause::Turn { reason, message };
-            wait(&look.with_state(state), until, pause).await
+            let look = look.with_state(state);
+            let pause = pause(&look.seen, until, reason, message);
+            wait(&look, until, pause).await
         }
         Stop::Failed(fault, nothing_committed) => {
             let counts = nothing_committed && fault.disposition().counts_towards_circuit();

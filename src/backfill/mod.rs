@@ -25,7 +25,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use backfill_api::{Reason, RepositoryBackfill};
-use backfill_engine::decide::{Pause, Step, decide};
+use backfill_engine::decide::decide;
 use backfill_engine::retry;
 use backfill_github::GitHub;
 use backfill_store::Store;
@@ -107,48 +107,15 @@ pub async fn reconcile(
 async fn look_at(object: &RepositoryBackfill, ctx: &Context) -> Action {
     let look = observe::observe(ctx, object).await;
     let step = decide(&look.seen);
-    ctx.metrics.count("backfill_reconciles_total", &[word(&step)], 1);
-    let uses_its_place = matches!(
-        step,
-        Step::Resolve
-            | Step::RunChunks
-            | Step::Verify
-            | Step::Wait { pause: Pause::Turn { .. } | Pause::Standing { .. }, .. }
-    );
-    if let Some(github) = look.github.as_ref().filter(|_| !uses_its_place) {
-        // Observing asked for a place in the credential's budget; others can have it.
+    ctx.metrics.count("backfill_reconciles_total", &[step.word()], 1);
+    if let Some(github) = look.github.as_ref().filter(|_| !step.keeps_its_share()) {
         github.governor().leave(look.uid());
     }
-    let is_queued = matches!(
-        step,
-        Step::Wait {
-            pause: Pause::Turn { reason: Reason::Queued, .. }
-                | Pause::Standing { is_queued: true, .. },
-            ..
-        }
-    );
-    if !is_queued {
+    if !step.is_queued() {
         ctx.permits.forget(look.uid());
     }
     let outcome = Box::pin(act::act(&look, step)).await;
     publish::publish(&look, outcome).await
-}
-
-/// The step's word in metrics.
-fn word(step: &Step) -> &'static str {
-    match step {
-        Step::Forget => "forget",
-        Step::Finalize => "finalize",
-        Step::SetFinalizer(_) => "set_finalizer",
-        Step::Suspend => "suspend",
-        Step::Reject { .. } => "reject",
-        Step::Wait { .. } => "wait",
-        Step::Forgive => "forgive",
-        Step::Resolve => "resolve",
-        Step::RunChunks => "run_chunks",
-        Step::Verify => "verify",
-        Step::Complete => "complete",
-    }
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub struct Look<'a> {
 impl Look<'_> {
     /// The same, after a run: decisions of this look that follow go by the newer row.
     pub fn with_state(&self, state: BackfillState) -> Self {
-        let seen = Seen { state: Ok(Some(state)), ..self.seen.clone() };
+        let seen = Seen { now: self.now(), state: Ok(Some(state)), ..self.seen.clone() };
         Self { seen, github: self.github.clone(), permit: None, ..*self }
     }
 

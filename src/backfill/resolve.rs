@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use backfill_api::{PacingMode, PlanStatus, Reason, RepositoryBackfill};
 use backfill_engine::chunk::{SizeBounds, start_size};
-use backfill_engine::decide::Pause;
+use backfill_engine::decide::pause;
 use backfill_engine::fingerprint::{bounds, fingerprint};
 use backfill_engine::interval::Interval;
 use backfill_engine::model::BackfillState;
@@ -40,7 +40,7 @@ pub async fn resolve(look: &Look<'_>) -> Outcome {
                 return fail(look, fault, false).await;
             };
             let message = of_secret(look.object.spec.secret(), fault.message);
-            let pause = Pause::Turn { reason: fault.reason, message };
+            let pause = pause(&look.seen, until, fault.reason, message);
             return wait(look, until, pause).await;
         }
     };

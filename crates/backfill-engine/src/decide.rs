@@ -14,11 +14,12 @@
 //! Pure and total; it must not know how a step is carried out.
 
 mod failures;
+mod step;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use backfill_api::{Disposition, Reason, Stage};
-use jiff::Timestamp;
 
 use crate::budget::Place;
 use crate::model::{BackfillState, StateStatus};
@@ -26,67 +27,10 @@ use crate::numbers::later;
 use crate::progress::of_secret;
 use crate::retry::{CLAIMED_LOOK, LONGEST_BACKOFF, STALLED_LOOK, queued_look};
 use crate::seen::{Fault, Seen};
-use failures::{backing_off, circuit_open, turn};
-
-/// What to do next. Exactly one per look.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    /// The object goes and leaves nothing to undo.
-    Forget,
-    /// The object goes and its rows with it.
-    Finalize,
-    /// Put our finalizer on (`true`) or take it off.
-    SetFinalizer(bool),
-    /// Nothing at all happens while it is suspended.
-    Suspend,
-    /// Only a person can mend it; it is looked at again at `until`.
-    Reject {
-        /// What is wrong.
-        fault: Fault,
-        /// When to look again.
-        until: Timestamp,
-    },
-    /// Not yet.
-    Wait {
-        /// When the reason to wait ends.
-        until: Timestamp,
-        /// What is waited for.
-        pause: Pause,
-    },
-    /// Forget errors and retry what is quarantined, because somebody asked.
-    Forgive,
-    /// Ask GitHub what the repository is, and start a walk of it.
-    Resolve,
-    /// Fetch and store chunks.
-    RunChunks,
-    /// Prove the walk complete from its ledger.
-    Verify,
-    /// Done, and still so.
-    Complete,
-}
-
-/// What a [`Step::Wait`] waits for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Pause {
-    /// A limit, a turn or a pause of the backfill's own: nothing is wrong.
-    Turn {
-        /// The word shown.
-        reason: Reason,
-        /// What is waited for, for people.
-        message: String,
-    },
-    /// A trouble that may pass by itself.
-    Trouble(Fault),
-    /// A turn as well, of one that failed when it last had its turn: that stays to be said.
-    Standing {
-        /// What it failed with.
-        fault: Fault,
-        /// It is the operator's next free place that is waited for.
-        is_queued: bool,
-    },
-    /// Nothing that would change what the object already says.
-    Unchanged,
-}
+use failures::{backing_off, circuit_open};
+pub use step::{Pause, Step};
+use turns::turn;
+pub use turns::{LONG_PAUSE, pause};
 
 type Check = fn(&Seen) -> Option<Step>;
 

@@ -7,8 +7,7 @@ use jiff::Timestamp;
 
 use super::{Pause, Step, reject};
 use crate::model::StateStatus;
-use crate::numbers::later;
-use crate::retry::{STALLED_LOOK, is_pending};
+use crate::retry::is_pending;
 use crate::seen::{Fault, Seen};
 
 pub(super) fn circuit_open(seen: &Seen) -> Option<Step> {
@@ -40,7 +39,7 @@ pub(super) fn backing_off(seen: &Seen) -> Option<Step> {
 
 /// What the last attempt failed with. Of what was met beside a row, such as a database that could
 /// not be read, this look has shown the contrary.
-fn last_failure(seen: &Seen) -> Option<Fault> {
+pub(super) fn last_failure(seen: &Seen) -> Option<Fault> {
     let failure =
         if seen.own_walk().is_some() { recorded_failure(seen) } else { seen.unrecorded.clone() };
     failure.map(|(fault, _)| fault)
@@ -61,7 +60,7 @@ fn recorded_failure(seen: &Seen) -> Option<(Fault, Timestamp)> {
     (failed && state.status != StateStatus::Paused).then_some((fault, until))
 }
 
-fn only_people_mend(fault: &Fault) -> bool {
+pub(super) fn only_people_mend(fault: &Fault) -> bool {
     matches!(fault.disposition(), Disposition::UserFix | Disposition::Bug)
 }
 
@@ -69,20 +68,6 @@ fn trouble(fault: Fault, until: Timestamp) -> Step {
     if only_people_mend(&fault) {
         Step::Reject { fault, until }
     } else {
-        Step::Wait { until, pause: Pause::Trouble(fault) }
+        Step::Wait { until, pause: Pause::BackingOff(fault) }
     }
-}
-
-/// A wait for its turn. Nobody has tried since, so what failed is still what there is to say,
-/// unless it may have passed meanwhile and a limit explains the wait.
-pub(super) fn turn(seen: &Seen, until: Timestamp, reason: Reason, message: String) -> Step {
-    let is_limit = matches!(reason, Reason::RateLimited | Reason::SecondaryRateLimited);
-    let stands = |fault: &Fault| only_people_mend(fault) || !is_limit;
-    let Some(fault) = last_failure(seen).filter(stands) else {
-        return Step::Wait { until, pause: Pause::Turn { reason, message } };
-    };
-    // The credentials may be replaced, and then the limit is another's.
-    let soon = only_people_mend(&fault).then(|| later(seen.now, STALLED_LOOK));
-    let until = soon.map_or(until, |soon| until.min(soon));
-    Step::Wait { until, pause: Pause::Standing { fault, is_queued: reason == Reason::Queued } }
 }
