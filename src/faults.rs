@@ -7,11 +7,6 @@ use backfill_api::{Reason, RepositoryBackfillSpec};
 use backfill_engine::seen::Fault;
 use jiff::Timestamp;
 
-/// A fault of `reason`.
-pub fn new(reason: Reason, message: impl Into<String>) -> Fault {
-    Fault { reason, message: message.into(), not_before: None }
-}
-
 /// What GitHub's side said.
 pub fn of_github(error: &backfill_github::Error) -> Fault {
     Fault { reason: error.reason(), message: with_cause(error), not_before: error.until() }
@@ -56,18 +51,21 @@ pub fn of_store(error: &backfill_store::Error) -> Fault {
 /// The cursor in the database is another than the one that was committed, as after a failover to a
 /// standby that lacked the last commits: what is known of the walk counts no more.
 pub fn set_back() -> Fault {
-    new(Reason::StoreConflict, "the database was set back; the walk goes on from where it is there")
+    Fault::new(
+        Reason::StoreConflict,
+        "the database was set back; the walk goes on from where it is there",
+    )
 }
 
 /// The database could not be migrated at the start; it is tried again until it can.
 pub fn migrating() -> Fault {
-    new(Reason::StoreUnavailable, "the database's schema is still to be brought up to date")
+    Fault::new(Reason::StoreUnavailable, "the database's schema is still to be brought up to date")
 }
 
 /// Why the API server did not hand out a Secret: it will, or our permissions must be mended.
 pub fn of_secret(namespace: &str, name: &str, error: &kube::Error) -> Fault {
     match error {
-        kube::Error::Api(answer) if answer.code == 403 => new(
+        kube::Error::Api(answer) if answer.code == 403 => Fault::new(
             Reason::CredentialsForbidden,
             format!(
                 "the operator may not get secret {name} in namespace {namespace} ({}); the Role or \
@@ -75,7 +73,7 @@ pub fn of_secret(namespace: &str, name: &str, error: &kube::Error) -> Fault {
                 answer.reason
             ),
         ),
-        other => new(
+        other => Fault::new(
             Reason::KubernetesUnavailable,
             format!("the API server did not hand out secret {name}: {other}"),
         ),
@@ -85,18 +83,18 @@ pub fn of_secret(namespace: &str, name: &str, error: &kube::Error) -> Fault {
 /// The API server did not answer in time.
 pub fn secret_timed_out(name: &str) -> Fault {
     let message = format!("the API server did not hand out secret {name}: no answer in time");
-    new(Reason::KubernetesUnavailable, message)
+    Fault::new(Reason::KubernetesUnavailable, message)
 }
 
 /// So much cannot be read that no single pull request is to blame.
 pub fn outage(what: &str, error: &backfill_github::Error) -> Fault {
     let message = format!("{what} cannot be read, so GitHub is to blame: {error}");
-    new(Reason::GitHubUnavailable, message)
+    Fault::new(Reason::GitHubUnavailable, message)
 }
 
 /// A chunk was given up after its time.
 pub fn chunk_timed_out(size: i64) -> Fault {
-    new(
+    Fault::new(
         Reason::ChunkTimedOut,
         format!("a chunk of {size} took longer than 15 minutes and was given up"),
     )

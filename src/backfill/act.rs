@@ -4,7 +4,6 @@
 
 use backfill_api::Reason;
 use backfill_engine::decide::{Pause, Step, pause};
-use backfill_engine::fingerprint::bounds;
 use backfill_engine::model::{BackfillState, StateStatus};
 use backfill_engine::retry;
 use backfill_engine::seen::Fault;
@@ -23,30 +22,32 @@ use crate::run_chunks::{Report, Run, Stop, run_chunks};
 pub async fn act(look: &Look<'_>, step: Step) -> Outcome {
     match step {
         Step::Forget => Outcome::Silent(None),
-        Step::Finalize => deletion::finalize(look).await,
+        Step::Finalize(rows) => deletion::finalize(look, rows).await,
         Step::SetFinalizer(wanted) => deletion::set_finalizer(look, wanted).await,
-        Step::Suspend => suspend(look).await,
+        Step::Suspend { until } => suspend(look, until).await,
         Step::Reject { fault, until } => reject(look, fault, until).await,
         Step::Wait { until, pause } => wait(look, until, pause).await,
         Step::Forgive => forgive(look).await,
         Step::Resolve => resolve::resolve(look).await,
         Step::RunChunks | Step::Verify => Box::pin(run(look)).await,
-        Step::Complete => complete(look),
+        Step::Complete { reason, message, until } => {
+            look.ctx.memory.forget_trouble(look.uid());
+            // A dry run shows nothing of an earlier walk.
+            let state = look.seen.own_walk().filter(|_| !look.seen.object.dry_run).cloned();
+            Shown::new(reason, message).state(state).at(until).outcome()
+        }
     }
 }
 
-async fn suspend(look: &Look<'_>) -> Outcome {
+async fn suspend(look: &Look<'_>, until: Timestamp) -> Outcome {
     let paused = record_pause(look, StateStatus::Paused, "suspended", None).await;
     let state = match paused {
         Ok(state) => state,
         Err(elsewhere) => return elsewhere,
     };
-    // A row that could not be read could not be told either.
-    let is_told = look.seen.state.is_ok();
-    let again = if is_told { retry::REST_LOOK } else { retry::LONGEST_BACKOFF };
     Shown::new(Reason::Suspended, "suspended; set spec.suspend to false to go on")
         .state(state)
-        .at(look.now() + retry::spread(again, (look.ctx.random)()))
+        .at(until)
         .outcome()
 }
 
@@ -212,46 +213,5 @@ async fn after_run(look: &Look<'_>, state: BackfillState, stop: Stop) -> Outcome
             let counts = nothing_committed && fault.disposition().counts_towards_circuit();
             fail(&look.with_state(state), fault, counts).await
         }
-    }
-}
-
-/// Shows what is proved. It is looked at again now and then: the database may have been set back.
-fn complete(look: &Look<'_>) -> Outcome {
-    look.ctx.memory.forget_trouble(look.uid());
-    let state = look.seen.own_walk().filter(|_| !look.seen.object.dry_run).cloned();
-    let said = look.seen.object.said.clone().filter(|_| state.is_none());
-    let (reason, message) = if let Some(words) = said {
-        words
-    } else if let Some(state) = &state {
-        proved(
-            state.stored_pull_requests,
-            state.quarantined_pull_requests,
-            state.processed_pull_requests,
-            state.bounds.is_whole_history(),
-        )
-    } else {
-        // The row has passed to another object: what its last words counted still holds.
-        let status = look.object.status.clone().unwrap_or_default();
-        proved(
-            status.stored_pull_requests.unwrap_or(0),
-            status.quarantined_pull_requests.unwrap_or(0),
-            status.processed_pull_requests.unwrap_or(0),
-            bounds(&look.object.spec, look.seen.now).is_whole_history(),
-        )
-    };
-    let next = look.now() + retry::spread(retry::REST_LOOK, (look.ctx.random)());
-    Shown::new(reason, message).state(state).at(next).outcome()
-}
-
-/// What is said of a proved walk.
-fn proved(stored: i64, set_aside: i64, inside: i64, whole: bool) -> (Reason, String) {
-    if set_aside > 0 {
-        let message =
-            format!("{stored} stored, {set_aside} set aside because GitHub cannot deliver them");
-        (Reason::VerifiedWithQuarantine, message)
-    } else if whole {
-        (Reason::Verified, format!("{stored} stored, as many as GitHub counts"))
-    } else {
-        (Reason::WindowVerified, format!("all {inside} inside the window are stored"))
     }
 }

@@ -18,7 +18,7 @@ use crate::faults;
 pub async fn token(ctx: &Context, object: &RepositoryBackfill) -> Result<SecretString, Fault> {
     let Some(reference) = &object.spec.credentials_ref else {
         let message = "spec.credentialsRef must name a Secret of this namespace with a token";
-        return Err(faults::new(Reason::CredentialsRequired, message));
+        return Err(Fault::new(Reason::CredentialsRequired, message));
     };
     let namespace = object.namespace().unwrap_or_default();
     let secrets: Api<Secret> = Api::namespaced(ctx.client.clone(), &namespace);
@@ -30,16 +30,16 @@ pub async fn token(ctx: &Context, object: &RepositoryBackfill) -> Result<SecretS
         .ok_or_else(|| {
             let message =
                 format!("secret {name} does not exist in namespace {namespace}; create it");
-            faults::new(Reason::CredentialsNotFound, message)
+            Fault::new(Reason::CredentialsNotFound, message)
         })?;
     if !opens_credentials(secret.metadata.labels.as_ref()) {
         let message = format!("secret {name} must carry the label {CREDENTIALS_LABEL}: \"true\"");
-        return Err(faults::new(Reason::CredentialsNotLabelled, message));
+        return Err(Fault::new(Reason::CredentialsNotLabelled, message));
     }
     read(&secret).ok_or_else(|| {
         let message =
             format!("secret {name} must hold a GitHub token, on one line, under key token");
-        faults::new(Reason::CredentialsMalformed, message)
+        Fault::new(Reason::CredentialsMalformed, message)
     })
 }
 

@@ -3,8 +3,7 @@
 //! With Retain none of this is ever reached: there is no finalizer at all.
 
 use backfill_api::{ROWS_FINALIZER, Reason, RepositoryBackfill};
-use backfill_engine::fingerprint::fingerprint;
-use backfill_engine::model::{BackfillState, NodeId, ObjectRef};
+use backfill_engine::decide::Rows;
 use jiff::SignedDuration;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
@@ -12,7 +11,6 @@ use serde_json::json;
 
 use super::observe::Look;
 use super::outcome::{Outcome, Shown};
-use super::says::id_of;
 use super::{Context, events};
 
 /// Rows removed in one transaction.
@@ -46,19 +44,14 @@ fn unchanged(look: &Look<'_>, error: &kube::Error) -> Outcome {
     }
 }
 
-/// Removes the rows that the object brought in, then lets it go.
-pub async fn finalize(look: &Look<'_>) -> Outcome {
+/// Removes the rows that the object brought in, or leaves them to their heir, then lets it go.
+pub async fn finalize(look: &Look<'_>, rows: Rows) -> Outcome {
     let (ctx, uid) = (look.ctx, look.uid());
-    let state = match &look.seen.state {
-        // Whether another object lives on these rows, the row of the walk tells.
-        Err(fault) => return unremoved(look, fault.reason, &fault.message).await,
-        Ok(_) if ctx.memory.has_unreadable() => {
-            let cause = "an object that this version cannot read may stand on them";
-            return unremoved(look, Reason::Deleting, cause).await;
-        }
-        Ok(state) => state.as_ref().filter(|state| is_ours_or_nobodys(state, uid)),
+    let heir = match rows {
+        Rows::Go => None,
+        Rows::PassTo(heir) => Some(heir),
+        Rows::Wait(fault) => return unremoved(look, fault.reason, &fault.message).await,
     };
-    let heir = state.and_then(|state| heir(ctx, uid, &state.repository_node_id));
     loop {
         let removed = match &heir {
             Some(heir) => ctx.store.hand_over(uid, &heir.uid).await.map(|()| false),
@@ -101,22 +94,6 @@ async fn let_go(look: &Look<'_>) -> Outcome {
         Ok(()) => Outcome::Silent(None),
         Err(error) => unchanged(look, &error),
     }
-}
-
-fn is_ours_or_nobodys(state: &BackfillState, uid: &str) -> bool {
-    state.owner.as_ref().is_none_or(|owner| owner.uid == uid)
-}
-
-/// Another object whose proved history the rows of this repository are.
-fn heir(ctx: &Context, uid: &str, repository: &NodeId) -> Option<ObjectRef> {
-    let others = ctx.objects.state();
-    let mut others = others.iter().filter(|other| {
-        let status = other.status.as_ref();
-        let proved = status.and_then(|status| status.walk_fingerprint.as_deref());
-        other.metadata.deletion_timestamp.is_none()
-            && proved == Some(&fingerprint(repository, &other.spec))
-    });
-    others.find(|other| other.uid().as_deref() != Some(uid)).map(|other| id_of(other))
 }
 
 /// One patch that fails on a recreated object, and leaves other finalizers alone.

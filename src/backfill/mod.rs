@@ -15,7 +15,6 @@ mod outcome;
 mod permits;
 mod publish;
 mod resolve;
-mod says;
 mod watched;
 mod write;
 
@@ -27,6 +26,7 @@ use std::time::{Duration, Instant};
 use backfill_api::{Reason, RepositoryBackfill};
 use backfill_engine::decide::decide;
 use backfill_engine::retry;
+use backfill_engine::seen::Fault;
 use backfill_github::GitHub;
 use backfill_store::Store;
 use futures::FutureExt;
@@ -37,7 +37,6 @@ use kube::runtime::events::Recorder;
 use kube::runtime::reflector;
 use tokio_util::sync::CancellationToken;
 
-use crate::faults;
 use crate::metrics::Metrics;
 pub use kept::keep;
 pub use memory::Memory;
@@ -99,7 +98,7 @@ pub async fn reconcile(
     let reason = Reason::InternalError;
     ctx.metrics.count("backfill_panics_total", &[], 1);
     ctx.metrics.count("backfill_failures_total", &[reason.as_str()], 1);
-    let fault = faults::new(reason, "a look at this object panicked; see the operator's log");
+    let fault = Fault::new(reason, "a look at this object panicked; see the operator's log");
     publish::fault_alone(&ctx, &object, &fault).await;
     Ok(Action::requeue(retry::BUG_LOOK.unsigned_abs()))
 }

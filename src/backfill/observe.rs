@@ -4,18 +4,17 @@
 
 use std::sync::atomic::Ordering;
 
-use backfill_api::annotations::REQUESTED_AT;
+use backfill_api::annotations::{REQUESTED_AT, request};
 use backfill_api::{Disposition, Priority, Reason, RepositoryBackfill};
 use backfill_engine::budget::{Place, weight};
 use backfill_engine::model::{BackfillState, ObjectRef, StateStatus};
 use backfill_engine::retry::next_look;
-use backfill_engine::seen::{Fault, Seen};
+use backfill_engine::seen::{Fault, ObjectSeen, Seen, stands_on};
 use backfill_github::Client;
 use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 
 use super::permits::Permit;
-use super::says::{id_of, object_seen, requested};
 use super::{Context, HOST, credentials};
 use crate::{faults, run_chunks};
 
@@ -54,13 +53,14 @@ impl Look<'_> {
 
 /// What the user last asked for: a change of it forgets troubles that no row keeps.
 pub fn wish(object: &RepositoryBackfill) -> (i64, Option<String>) {
-    (object.metadata.generation.unwrap_or(0), requested(object, REQUESTED_AT))
+    let asked = request(object.metadata.annotations.as_ref(), REQUESTED_AT);
+    (object.metadata.generation.unwrap_or(0), asked)
 }
 
 /// Gathers the facts.
 pub async fn observe<'a>(ctx: &'a Context, object: &'a RepositoryBackfill) -> Look<'a> {
-    let now = (ctx.clock)();
-    let id = id_of(object);
+    let (now, fraction) = ((ctx.clock)(), (ctx.random)());
+    let id = ObjectRef::from(&object.metadata);
     let spec = &object.spec;
     let floor = spec.min_rate_limit_points.unwrap_or(0).max(ctx.settings.min_rate_limit_points);
     let state = state(ctx, &id, &spec.repository).await;
@@ -73,10 +73,11 @@ pub async fn observe<'a>(ctx: &'a Context, object: &'a RepositoryBackfill) -> Lo
         recall(ctx, github).await;
     }
     let known = state.as_ref().ok().and_then(Option::as_ref);
+    let asked = ObjectSeen::of(object, known, ctx.settings.allow_row_deletion, now);
     let cost = known.map_or(1, run_chunks::estimated_points);
     let unrecorded = ctx.memory.trouble(&id.uid, &wish(object));
     let attempts = unrecorded.as_ref().map_or(0, |trouble| trouble.attempts);
-    let wants_to_run = wants_to_run(object, &id, known);
+    let wants_to_run = asked.wants_to_run(known);
     let permit = if wants_to_run { ctx.permits.take(&id.uid) } else { Err(0) };
     let (place, budget_too_small) = match &github {
         // Who is queued takes no share of the budget from those who run.
@@ -90,31 +91,20 @@ pub async fn observe<'a>(ctx: &'a Context, object: &'a RepositoryBackfill) -> Lo
     let seen = Seen {
         now,
         claimed_by: claimed_by(ctx, &id, &spec.repository, known).await,
+        heir: known.filter(|_| asked.deleting).and_then(|state| heir(ctx, &id, state)),
+        has_unreadable: ctx.memory.has_unreadable(),
         paced_until: known.and_then(|state| run_chunks::paced_until(spec, state, now)),
-        object: object_seen(ctx, object, known, now),
+        object: asked,
         credentials: token.map(|_| ()),
         place,
         budget_too_small,
         permit: permit.as_ref().map(|_| ()).map_err(|ahead| *ahead),
-        retry_at: next_look(Disposition::Transient, attempts + 1, None, (ctx.random)(), now),
+        fraction,
+        retry_at: next_look(Disposition::Transient, attempts + 1, None, fraction, now),
         unrecorded: unrecorded.map(|trouble| (trouble.fault, trouble.until)),
         state,
     };
     Look { ctx, object, seen, github, permit: permit.ok(), floor }
-}
-
-/// Whether a permit is worth asking for: only a walk of its own that is not done yet runs.
-fn wants_to_run(
-    object: &RepositoryBackfill,
-    id: &ObjectRef,
-    state: Option<&BackfillState>,
-) -> bool {
-    let rests = object.spec.suspend || object.metadata.deletion_timestamp.is_some();
-    !rests
-        && state.is_some_and(|state| {
-            state.status != StateStatus::Completed
-                && state.owner.as_ref().is_some_and(|owner| owner.uid == id.uid)
-        })
 }
 
 /// The row that concerns the repository. As long as this process is still to bring the schema up
@@ -155,7 +145,7 @@ fn place(
     let governor = github.governor();
     let told = governor.limits().filter(|_| governor.too_small(floor));
     let too_small = told.map(|limits| {
-        faults::new(
+        Fault::new(
             Reason::BudgetTooSmall,
             format!(
                 "{floor} points are to be left to others, but the limit is {}; lower \
@@ -181,6 +171,14 @@ async fn claimed_by(
     })?;
     let owner = state.owner.as_ref().filter(|owner| owner.uid != id.uid)?;
     still_exists(ctx, owner).await.then(|| owner.clone())
+}
+
+/// Another object whose proved history the rows of this repository are.
+fn heir(ctx: &Context, id: &ObjectRef, state: &BackfillState) -> Option<ObjectRef> {
+    let others = ctx.objects.state();
+    let others = others.iter().filter(|other| stands_on(other, &state.repository_node_id));
+    let mut others = others.map(|other| ObjectRef::from(&other.metadata));
+    others.find(|other| other.uid != id.uid)
 }
 
 /// Whether the object is still there; unsure counts as yes.

@@ -12,6 +12,7 @@ use backfill_engine::interval::Interval;
 use backfill_engine::model::BackfillState;
 use backfill_engine::plan::{PlanFacts, plan};
 use backfill_engine::progress::of_secret;
+use backfill_engine::seen::window_words;
 use backfill_github::{Client, Resolved};
 use backfill_store::BeginWalk;
 
@@ -20,7 +21,6 @@ use super::failing::fail;
 use super::limits::keep_limits;
 use super::observe::{Look, still_exists};
 use super::outcome::{Outcome, Shown};
-use super::says::window_words;
 use super::{Context, HOST};
 use crate::faults;
 

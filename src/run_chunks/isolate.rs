@@ -148,7 +148,7 @@ fn set_aside(entry: &IndexEntry, reason: Reason, message: String, attempts: i64)
 
 fn unreadable(entry: &IndexEntry, attempts: i64, message: &str) -> Fault {
     let reason = Reason::PullRequestUnreadable;
-    faults::new(
+    Fault::new(
         reason,
         format!(
             "pull request #{} could not be read, attempt {attempts} of {ATTEMPTS}: {message}",

@@ -17,7 +17,6 @@ use super::chunk::count;
 use super::isolate::{in_part, lacking, unlisted};
 use super::room::{over_budget, wished};
 use super::{Halt, Run, Signals, Stop, stop_of};
-use crate::faults;
 
 /// Pages of the light list that are read for pull requests newer than the walk.
 const NEWER_PAGES: usize = 100;
@@ -271,7 +270,7 @@ impl Totals {
 }
 
 fn differs(message: String) -> Fault {
-    faults::new(Reason::TotalsDiffer, message)
+    Fault::new(Reason::TotalsDiffer, message)
 }
 
 #[cfg(test)]

@@ -20,15 +20,16 @@ mod tests;
 mod turns;
 
 use backfill_api::{Disposition, Reason, Stage};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::budget::Place;
 use crate::model::{BackfillState, StateStatus};
 use crate::numbers::later;
 use crate::progress::of_secret;
-use crate::retry::{CLAIMED_LOOK, LONGEST_BACKOFF, STALLED_LOOK, queued_look};
-use crate::seen::{Fault, Seen};
+use crate::retry::{CLAIMED_LOOK, LONGEST_BACKOFF, REST_LOOK, STALLED_LOOK, queued_look, spread};
+use crate::seen::{Fault, Proved, Seen};
 use failures::{backing_off, circuit_open};
-pub use step::{Pause, Step};
+pub use step::{Pause, Rows, Step};
 use turns::turn;
 pub use turns::{LONG_PAUSE, pause};
 
@@ -69,8 +70,23 @@ fn deleted(seen: &Seen) -> Option<Step> {
         (false, _) => Step::Forget,
         // It was put on under another spec, by another operator or by hand: the rows stay.
         (true, false) => Step::SetFinalizer(false),
-        (true, true) => Step::Finalize,
+        (true, true) => Step::Finalize(rows(seen)),
     })
+}
+
+fn rows(seen: &Seen) -> Rows {
+    // Whether another object stands on these rows, the row of the walk tells.
+    let state = match &seen.state {
+        Err(fault) => return Rows::Wait(fault.clone()),
+        Ok(state) => state.as_ref(),
+    };
+    if seen.has_unreadable {
+        let cause = "an object that this version cannot read may stand on them";
+        return Rows::Wait(Fault::new(Reason::Deleting, cause));
+    }
+    let is_anothers = seen.own_state().is_none() && state.is_some_and(|it| it.owner.is_some());
+    let heir = seen.heir.clone().filter(|_| !is_anothers);
+    heir.map_or(Rows::Go, Rows::PassTo)
 }
 
 fn finalizer(seen: &Seen) -> Option<Step> {
@@ -84,7 +100,9 @@ fn rows_go_with(seen: &Seen) -> bool {
 }
 
 fn suspended(seen: &Seen) -> Option<Step> {
-    seen.object.suspended.then_some(Step::Suspend)
+    // A row that could not be read could not be told either.
+    let again = if seen.state.is_ok() { REST_LOOK } else { LONGEST_BACKOFF };
+    seen.object.suspended.then(|| Step::Suspend { until: rest(seen, again) })
 }
 
 fn refused(seen: &Seen) -> Option<Step> {
@@ -99,7 +117,7 @@ fn contradictory(seen: &Seen) -> Option<Step> {
 
 fn store_down(seen: &Seen) -> Option<Step> {
     let fault = seen.state.as_ref().err()?;
-    Some(if seen.object.proved_walk.is_some() {
+    Some(if seen.object.proved.is_some() {
         Step::Wait { until: later(seen.now, LONGEST_BACKOFF), pause: Pause::Unchanged }
     } else if fault.disposition() == Disposition::Transient {
         Step::Wait { until: seen.retry_at, pause: Pause::Trouble(fault.clone()) }
@@ -117,34 +135,34 @@ fn asked_again(seen: &Seen) -> Option<Step> {
 fn complete(seen: &Seen) -> Option<Step> {
     let state = seen.own_walk()?;
     let is_over = state.status == StateStatus::Completed && !seen.object.dry_run;
-    is_over.then_some(Step::Complete)
+    is_over.then(|| done(seen, Proved::by(state).words()))
 }
 
 fn passed_on(seen: &Seen) -> Option<Step> {
     let state = seen.state.as_ref().ok()?.as_ref()?;
     let is_other = seen.own_state().is_none();
     // An earlier walk of another's is no heir: the database has been set back.
-    let is_later = seen.object.proved_walk.is_some_and(|proved| state.walk > proved);
-    (is_other && is_later && !seen.object.dry_run).then_some(Step::Complete)
+    let proved = seen.object.proved.as_ref().filter(|proved| state.walk > proved.walk)?;
+    // What its last words counted still holds.
+    let words = || seen.object.said.clone().unwrap_or_else(|| proved.words());
+    (is_other && !seen.object.dry_run).then(|| done(seen, words()))
 }
 
 fn said(seen: &Seen) -> Option<Step> {
     let has_row = !matches!(seen.state, Ok(None));
-    (seen.object.said.is_some() && (seen.object.dry_run || !has_row)).then_some(Step::Complete)
+    let words = seen.object.said.clone().filter(|_| seen.object.dry_run || !has_row)?;
+    Some(done(seen, words))
 }
 
 fn claimed(seen: &Seen) -> Option<Step> {
     // A dry run stores nothing that could be in the way.
     let owner = seen.claimed_by.as_ref().filter(|_| !seen.object.dry_run)?;
-    let fault = Fault {
-        reason: Reason::RepositoryClaimed,
-        message: format!(
-            "RepositoryBackfill {}/{} is already capturing this repository; this one takes over \
-             when that one has succeeded or is deleted",
-            owner.namespace, owner.name
-        ),
-        not_before: None,
-    };
+    let message = format!(
+        "RepositoryBackfill {}/{} is already capturing this repository; this one takes over \
+         when that one has succeeded or is deleted",
+        owner.namespace, owner.name
+    );
+    let fault = Fault::new(Reason::RepositoryClaimed, message);
     Some(Step::Reject { fault, until: later(seen.now, CLAIMED_LOOK) })
 }
 
@@ -196,6 +214,15 @@ fn verify(seen: &Seen) -> Option<Step> {
 
 fn in_stage(seen: &Seen, stage: Stage) -> bool {
     seen.own_walk().is_some_and(|state: &BackfillState| state.stage == stage)
+}
+
+fn done(seen: &Seen, (reason, message): (Reason, String)) -> Step {
+    Step::Complete { reason, message, until: rest(seen, REST_LOOK) }
+}
+
+/// When something that rests is looked at again.
+fn rest(seen: &Seen, longest: SignedDuration) -> Timestamp {
+    later(seen.now, spread(longest, seen.fraction))
 }
 
 fn reject(seen: &Seen, fault: &Fault) -> Step {

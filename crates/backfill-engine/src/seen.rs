@@ -2,11 +2,14 @@
 //!
 //! Facts only: no choice is made here, and nothing here can be asked twice with two answers.
 
+mod object;
+
 use backfill_api::{Disposition, Reason};
 use jiff::Timestamp;
 
 use crate::budget::Place;
 use crate::model::{BackfillState, ObjectRef};
+pub use object::{ObjectSeen, Proved, stands_on, window_words};
 
 /// A trouble that was met, in the words that people are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,51 +23,15 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// A fault whose end nobody has named.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), not_before: None }
+    }
+
     /// Who can mend it, by the catalogue of reasons. Waiting for points or a lease mends itself.
     pub fn disposition(&self) -> Disposition {
         self.reason.disposition().unwrap_or(Disposition::Transient)
     }
-}
-
-/// What the object says, reduced to what decisions need.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ObjectSeen {
-    /// Who it is.
-    pub id: ObjectRef,
-    /// `metadata.deletionTimestamp` is set.
-    pub deleting: bool,
-    /// Our finalizer is on it.
-    pub has_finalizer: bool,
-    /// Its rows shall go with it: `deletionPolicy: Delete`.
-    pub deletes_rows: bool,
-    /// `spec.suspend`.
-    pub suspended: bool,
-    /// `spec.dryRun`.
-    pub dry_run: bool,
-    /// What only the operator can refuse in this spec.
-    pub refusal: Option<Fault>,
-    /// What in this spec contradicts itself, though each field is allowed. It keeps a walk from
-    /// beginning.
-    pub contradiction: Option<Fault>,
-    /// Fingerprint of what the spec asks a walk to cover; the repository's node id is part of
-    /// it, so it exists only once a state row does.
-    pub fingerprint: Option<String>,
-    /// The `requested-at` annotation.
-    pub requested_at: Option<String>,
-    /// The `restart-requested-at` annotation.
-    pub restart_requested_at: Option<String>,
-    /// Name of the Secret with its credentials.
-    pub secret: Option<String>,
-    /// `spec.failurePolicy.maxConsecutiveErrors`.
-    pub max_consecutive_errors: i64,
-    /// The spec was edited since the status was last written.
-    pub edited: bool,
-    /// The walk that proved what it asks for, says its status, and no restart was asked for since;
-    /// 0 if that was of another repository than the row is, or of none.
-    pub proved_walk: Option<i64>,
-    /// The words in which its status gives the price, or says that the repository is empty, which
-    /// no row keeps; none once it was edited or asked for something since.
-    pub said: Option<(Reason, String)>,
 }
 
 /// One reconcile's view of the world.
@@ -78,6 +45,10 @@ pub struct Seen {
     pub state: Result<Option<BackfillState>, Fault>,
     /// Another object that owns the row, has not finished and still exists.
     pub claimed_by: Option<ObjectRef>,
+    /// Another object that has proved the rows of this row's repository, where this one goes.
+    pub heir: Option<ObjectRef>,
+    /// There are objects that this version cannot read: what they have proved is not known.
+    pub has_unreadable: bool,
     /// Why the credentials cannot be used, if so.
     pub credentials: Result<(), Fault>,
     /// Whether the identity's budget has room for this object now.
@@ -88,6 +59,8 @@ pub struct Seen {
     pub paced_until: Option<Timestamp>,
     /// A permit to run was to be had; else how many wait for one before this object.
     pub permit: Result<(), usize>,
+    /// A fraction from 0 to 1, for jitter.
+    pub fraction: f64,
     /// When a passing trouble met at this look would be looked at again.
     pub retry_at: Timestamp,
     /// A trouble met before there was a row to keep it in, and when to look again.

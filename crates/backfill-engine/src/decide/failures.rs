@@ -2,6 +2,7 @@
 //!
 //! It must not know what was tried.
 
+use backfill_api::annotations::REQUESTED_AT;
 use backfill_api::{Disposition, Reason};
 use jiff::Timestamp;
 
@@ -17,16 +18,12 @@ pub(super) fn circuit_open(seen: &Seen) -> Option<Step> {
         return None;
     }
     let last = state.last_error.as_ref().map_or("", |error| error.message.as_str());
-    let fault = Fault {
-        reason: Reason::CircuitOpen,
-        message: format!(
-            "{} runs in a row failed without storing anything; the last said: {last}. \
-             Set the annotation backfill.contributor.info/requested-at to a new value to try again",
-            state.consecutive_errors
-        ),
-        not_before: None,
-    };
-    Some(reject(seen, &fault))
+    let message = format!(
+        "{} runs in a row failed without storing anything; the last said: {last}. \
+         Set the annotation {REQUESTED_AT} to a new value to try again",
+        state.consecutive_errors
+    );
+    Some(reject(seen, &Fault::new(Reason::CircuitOpen, message)))
 }
 
 pub(super) fn backing_off(seen: &Seen) -> Option<Step> {

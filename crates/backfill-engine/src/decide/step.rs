@@ -5,6 +5,7 @@
 use backfill_api::Reason;
 use jiff::Timestamp;
 
+use crate::model::ObjectRef;
 use crate::seen::Fault;
 
 /// What to do next. Exactly one per look.
@@ -12,12 +13,15 @@ use crate::seen::Fault;
 pub enum Step {
     /// The object goes and leaves nothing to undo.
     Forget,
-    /// The object goes and its rows with it.
-    Finalize,
+    /// The object goes, and its rows with it unless something stands on them.
+    Finalize(Rows),
     /// Put our finalizer on (`true`) or take it off.
     SetFinalizer(bool),
     /// Nothing at all happens while it is suspended.
-    Suspend,
+    Suspend {
+        /// When to look again.
+        until: Timestamp,
+    },
     /// Only a person can mend it; it is looked at again at `until`.
     Reject {
         /// What is wrong.
@@ -41,7 +45,25 @@ pub enum Step {
     /// Prove the walk complete from its ledger.
     Verify,
     /// Done, and still so.
-    Complete,
+    Complete {
+        /// The word shown.
+        reason: Reason,
+        /// What it came to, for people.
+        message: String,
+        /// When to look again: the database may have been set back by then.
+        until: Timestamp,
+    },
+}
+
+/// What becomes of the rows of an object that goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rows {
+    /// They go.
+    Go,
+    /// They stay: they are what this other object has proved, too.
+    PassTo(ObjectRef),
+    /// They go once it can be told whether anything stands on them.
+    Wait(Fault),
 }
 
 /// What a [`Step::Wait`] waits for.
@@ -78,16 +100,16 @@ impl Step {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Forget => "forget",
-            Self::Finalize => "finalize",
+            Self::Finalize(_) => "finalize",
             Self::SetFinalizer(_) => "set_finalizer",
-            Self::Suspend => "suspend",
+            Self::Suspend { .. } => "suspend",
             Self::Reject { .. } => "reject",
             Self::Wait { .. } => "wait",
             Self::Forgive => "forgive",
             Self::Resolve => "resolve",
             Self::RunChunks => "run_chunks",
             Self::Verify => "verify",
-            Self::Complete => "complete",
+            Self::Complete { .. } => "complete",
         }
     }
 

@@ -1,6 +1,7 @@
 //! Each check by itself, and their order.
 
 mod dry_run;
+mod goes;
 mod properties;
 mod said;
 mod standing;
@@ -25,7 +26,11 @@ fn object(uid: &str) -> ObjectRef {
 }
 
 fn fault(reason: Reason) -> Fault {
-    Fault { reason, message: "said".into(), not_before: None }
+    Fault::new(reason, "said")
+}
+
+fn proved(walk: i64) -> Proved {
+    Proved { walk, stored: 40, set_aside: 0, inside: 40, is_whole: true }
 }
 
 fn state() -> BackfillState {
@@ -92,15 +97,18 @@ fn walking() -> Seen {
             secret: Some("github".into()),
             max_consecutive_errors: 5,
             edited: false,
-            proved_walk: None,
+            proved: None,
         },
         state: Ok(Some(state())),
         claimed_by: None,
+        heir: None,
+        has_unreadable: false,
         credentials: Ok(()),
         place: Place::Now,
         budget_too_small: None,
         paced_until: None,
         permit: Ok(()),
+        fraction: 1.0,
         retry_at: at(5),
         unrecorded: None,
     }
@@ -135,13 +143,23 @@ fn waits_for(step: &Step) -> Option<Reason> {
     }
 }
 
+/// The word in which it is said to be done.
+fn completed(step: &Step) -> Option<Reason> {
+    match step {
+        Step::Complete { reason, .. } => Some(*reason),
+        _ => None,
+    }
+}
+
 #[test]
 fn the_life_of_a_backfill() {
     assert_eq!(decide(&with(|seen| seen.state = Ok(None))), Step::Resolve);
     assert_eq!(decide(&walking()), Step::RunChunks);
     assert_eq!(decide(&with(|seen| row(seen).stage = Stage::Verify)), Step::Verify);
     let done = with(|seen| row(seen).status = StateStatus::Completed);
-    assert_eq!(decide(&done), Step::Complete);
+    let message = "50 stored, as many as GitHub counts".to_owned();
+    let until = NOW + REST_LOOK;
+    assert_eq!(decide(&done), Step::Complete { reason: Reason::Verified, message, until });
 }
 
 #[test]
@@ -151,11 +169,15 @@ fn what_succeeded_leaves_its_row_to_the_next_owner() {
             row(seen).owner = owner.map(object);
             row(seen).status = StateStatus::Completed;
             row(seen).walk = 3;
-            seen.object.proved_walk = proved_walk;
+            seen.object.proved = proved_walk.map(proved);
         }))
     };
-    assert_eq!(passed_on(Some("next"), Some(2)), Step::Complete);
-    assert_eq!(passed_on(None, Some(2)), Step::Complete, "its owner was deleted");
+    let next = passed_on(Some("next"), Some(2));
+    let Step::Complete { reason, message, .. } = next else { panic!("{next:?}") };
+    assert_eq!(reason, Reason::Verified);
+    assert!(message.starts_with("40 stored"), "what it had proved, not the row: {message}");
+    let deleted = passed_on(None, Some(2));
+    assert_eq!(completed(&deleted), Some(Reason::Verified), "its owner was deleted");
     assert_eq!(passed_on(Some("next"), None), Step::Resolve);
     assert_eq!(passed_on(Some("before"), Some(4)), Step::Resolve, "the database was set back");
 }
@@ -177,37 +199,6 @@ fn another_wish_starts_another_walk() {
         row(seen).handled_restart_requested_at = Some("now".into());
     });
     assert_eq!(decide(&handled), Step::RunChunks);
-}
-
-#[test]
-fn an_object_that_goes_is_let_go_whatever_else_is_wrong() {
-    let broken = |finalizer| {
-        with(|seen| {
-            seen.object.deleting = true;
-            seen.object.deletes_rows = true;
-            seen.object.has_finalizer = finalizer;
-            seen.object.suspended = true;
-            seen.state = Err(fault(Reason::StoreUnavailable));
-        })
-    };
-    assert_eq!(decide(&broken(true)), Step::Finalize);
-    assert_eq!(decide(&broken(false)), Step::Forget);
-}
-
-#[test]
-fn rows_go_only_if_spec_and_operator_want_it_as_the_object_goes() {
-    let going = |deletes_rows, refusal| {
-        decide(&with(|seen| {
-            seen.object.deleting = true;
-            seen.object.has_finalizer = true;
-            seen.object.deletes_rows = deletes_rows;
-            seen.object.refusal = refusal;
-        }))
-    };
-    assert_eq!(going(true, None), Step::Finalize);
-    assert_eq!(going(false, None), Step::SetFinalizer(false), "it was edited to Retain");
-    let refusal = fault(Reason::RowDeletionNotAllowed);
-    assert_eq!(going(true, Some(refusal)), Step::SetFinalizer(false));
 }
 
 #[test]
@@ -235,14 +226,17 @@ fn a_suspended_object_rests_even_without_a_store() {
         seen.object.suspended = true;
         seen.state = Err(fault(Reason::StoreUnavailable));
     });
-    assert_eq!(decide(&seen), Step::Suspend);
+    let until = NOW + LONGEST_BACKOFF;
+    assert_eq!(decide(&seen), Step::Suspend { until }, "the row has still to be told");
+    let told = with(|seen| seen.object.suspended = true);
+    assert_eq!(decide(&told), Step::Suspend { until: NOW + REST_LOOK });
 }
 
 #[test]
 fn without_the_store_a_running_object_shows_it_and_a_finished_one_does_not() {
     let down = |succeeded: bool| {
         decide(&with(|seen| {
-            seen.object.proved_walk = succeeded.then_some(1);
+            seen.object.proved = succeeded.then(|| proved(1));
             seen.state = Err(fault(Reason::StoreUnavailable));
         }))
     };
@@ -276,7 +270,7 @@ fn a_proved_walk_needs_neither_credentials_nor_budget() {
         seen.place = Place::At { until: at(60), why: Why::Hold { until: at(60) } };
         seen.permit = Err(0);
     });
-    assert_eq!(decide(&seen), Step::Complete);
+    assert_eq!(completed(&decide(&seen)), Some(Reason::Verified));
 }
 
 #[test]

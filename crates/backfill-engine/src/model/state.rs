@@ -1,6 +1,7 @@
 //! Where a backfill stands: the row of `progressive_backfill_state`, which is the truth.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use uuid::Uuid;
 
 use super::{Cursor, Epoch, NodeId, Points, PullRequestNumber, RepositoryName};
@@ -16,6 +17,14 @@ pub struct ObjectRef {
     pub namespace: String,
     /// `metadata.name`.
     pub name: String,
+}
+
+impl From<&ObjectMeta> for ObjectRef {
+    fn from(metadata: &ObjectMeta) -> Self {
+        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        let ObjectMeta { uid, namespace, name, .. } = metadata;
+        Self { uid: text(uid), namespace: text(namespace), name: text(name) }
+    }
 }
 
 /// `progressive_backfill_state.status`: the four words of the schema we follow.

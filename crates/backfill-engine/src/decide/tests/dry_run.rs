@@ -12,7 +12,7 @@ fn a_price_is_asked_once_and_an_open_circuit_does_not_hide_it() {
             seen.credentials = Err(fault(Reason::CredentialsNotFound));
         }))
     };
-    assert_eq!(dry(true), Step::Complete, "whatever else is missing");
+    assert_eq!(completed(&dry(true)), Some(Reason::Planned), "whatever else is missing");
     assert_eq!(rejected(&dry(false)), Some(Reason::CredentialsNotFound));
     let open = with(|seen| (seen.object.dry_run, row(seen).consecutive_errors) = (true, 5));
     assert_eq!(decide(&open), Step::Resolve);
@@ -34,7 +34,7 @@ fn a_dry_run_only_ever_resolves() {
     for succeeded in [false, true] {
         let of_another = with(|seen| {
             seen.object.dry_run = true;
-            seen.object.proved_walk = succeeded.then_some(0);
+            seen.object.proved = succeeded.then(|| proved(0));
             row(seen).owner = Some(object("first"));
             seen.claimed_by = Some(object("first"));
         });

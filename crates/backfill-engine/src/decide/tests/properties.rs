@@ -55,7 +55,11 @@ fn any_seen() -> impl Strategy<Value = Seen> {
 proptest! {
     #[test]
     fn every_wait_lies_ahead_and_is_bounded(seen in any_seen()) {
-        if let Step::Wait { until, .. } | Step::Reject { until, .. } = decide(&seen) {
+        if let Step::Wait { until, .. }
+        | Step::Reject { until, .. }
+        | Step::Suspend { until }
+        | Step::Complete { until, .. } = decide(&seen)
+        {
             prop_assert!(until > seen.now);
             prop_assert!(until <= seen.now + SignedDuration::from_hours(1) + crate::retry::SKEW);
         }

@@ -14,11 +14,9 @@ fn an_empty_repository_is_said_once_until_there_is_a_row() {
             change(seen);
         }))
     };
-    assert_eq!(empty(|_| ()), Step::Complete);
-    assert_eq!(
-        empty(|seen| seen.credentials = Err(fault(Reason::CredentialsNotFound))),
-        Step::Complete
-    );
+    assert_eq!(completed(&empty(|_| ())), Some(Reason::RepositoryEmpty));
+    let closed = empty(|seen| seen.credentials = Err(fault(Reason::CredentialsNotFound)));
+    assert_eq!(completed(&closed), Some(Reason::RepositoryEmpty));
     assert_eq!(empty(|seen| seen.object.said = None), Step::Resolve);
     assert_eq!(empty(|seen| seen.state = Ok(Some(state()))), Step::RunChunks);
 }
@@ -36,17 +34,18 @@ fn a_window_that_ends_before_it_begins_keeps_a_walk_from_beginning() {
     assert_eq!(rejected(&of(edited)), Some(Reason::SpecInvalid), "another walk would begin");
     // Days pass, and what had begun, is proved or cannot be read is none the worse for it.
     assert_eq!(of(|_| ()), Step::RunChunks);
-    assert_eq!(of(|seen| row(seen).status = StateStatus::Completed), Step::Complete);
+    let done = of(|seen| row(seen).status = StateStatus::Completed);
+    assert_eq!(completed(&done), Some(Reason::Verified));
     let away = of(|seen| {
         let down = fault(Reason::StoreUnavailable);
-        (seen.state, seen.object.proved_walk) = (Err(down), Some(1));
+        (seen.state, seen.object.proved) = (Err(down), Some(proved(1)));
     });
     assert!(matches!(away, Step::Wait { pause: Pause::Unchanged, .. }), "{away:?}");
     let passed_on = of(|seen| {
         (row(seen).owner, row(seen).walk) = (Some(object("other")), 3);
-        seen.object.proved_walk = Some(1);
+        seen.object.proved = Some(proved(1));
     });
-    assert_eq!(passed_on, Step::Complete);
+    assert_eq!(completed(&passed_on), Some(Reason::Verified));
 }
 
 #[test]
