@@ -3,20 +3,11 @@
 //! A wake-up carries nothing: a watch event, a timer and a restart all mean "look again".
 
 mod act;
-mod credentials;
-mod deletion;
-mod events;
-mod failing;
-mod kept;
-mod limits;
 mod memory;
 mod observe;
 mod outcome;
 mod permits;
 mod publish;
-mod resolve;
-mod watched;
-mod write;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -38,7 +29,6 @@ use kube::runtime::reflector;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
-pub use kept::keep;
 pub use memory::Memory;
 pub use permits::Permits;
 
@@ -77,6 +67,9 @@ pub struct Settings {
 
 /// The host of every repository: the one that `--github-url` stands for.
 pub const HOST: &str = "github.com";
+/// How long one write to the API server may take, or the read of one object: the client itself has
+/// no limit and retries for minutes.
+const API_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One look at one object. Never fails: whatever goes wrong is an outcome with a next look.
 pub async fn reconcile(

@@ -2,6 +2,7 @@
 //!
 //! It must not know what a look does.
 
+mod kept;
 mod readable;
 mod settled;
 
@@ -18,6 +19,7 @@ use kube::{Api, Client};
 
 use crate::backfill::{self, Context};
 use crate::web::Health;
+use kept::keep;
 use readable::readable;
 use settled::settled;
 
@@ -53,7 +55,7 @@ pub async fn watch(
     let earlier = objects.clone();
     let events = readable(events, unread, move |metadata| known(&earlier, metadata));
     let events = events
-        .modify(backfill::keep)
+        .modify(keep)
         .reflect(writer)
         // Not `wait_until_ready`: it wakes one waiter only, and the controller is one.
         .inspect_ok(move |event| {

@@ -136,13 +136,13 @@ fn sql_outside_the_store_is_found() {
 fn a_write_to_kubernetes_out_of_place_is_found() {
     let writes = ["patch", "patch_status", "create", "replace", "delete"];
     for call in writes.map(|name| format!("fn a() {{ api.{name}(\"a\") }}")) {
-        breaks(rules::homes, "src/backfill/observe.rs", &call);
-        keeps(rules::homes, "src/backfill/write.rs", &call);
+        breaks(rules::homes, "src/backfill/observe/mod.rs", &call);
+        keeps(rules::homes, "src/backfill/publish/write.rs", &call);
         keeps(rules::homes, "crates/backfill-store/src/a.rs", &call);
     }
     keeps(
         rules::homes,
-        "src/backfill/observe.rs",
+        "src/backfill/observe/mod.rs",
         "fn a() { api.get(\"a\"); File::create(\"a\") }",
     );
 }

@@ -64,7 +64,7 @@ const AT_HOME: &[(&str, &[&str])] = &[
 ];
 
 /// The only files of the operator that write to Kubernetes.
-const WRITERS: [&str; 2] = ["src/backfill/write.rs", "src/backfill/deletion.rs"];
+const WRITERS: [&str; 2] = ["src/backfill/publish/write.rs", "src/backfill/act/deletion.rs"];
 const WRITES: [&str; 8] = [
     ".patch(",
     ".patch_status(",

@@ -6,7 +6,7 @@ use backfill_engine::budget::Figures;
 use backfill_github::Client;
 use backfill_store::StoredCredential;
 
-use super::observe::Look;
+use crate::backfill::observe::Look;
 use crate::metrics::Metrics;
 
 /// Writes the credential's limits into the database, for the next start and other instances.

@@ -9,9 +9,9 @@ use backfill_engine::seen::Fault;
 use backfill_store::Failure;
 use jiff::Timestamp;
 
-use super::memory::Trouble;
-use super::observe::{Look, wish};
-use super::outcome::{Outcome, Shown};
+use crate::backfill::memory::Trouble;
+use crate::backfill::observe::{Look, wish};
+use crate::backfill::outcome::{Outcome, Shown};
 use crate::faults;
 
 /// Keeps a fault where it survives a restart, and says when to look again.

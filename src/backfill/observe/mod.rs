@@ -2,6 +2,8 @@
 //!
 //! It must not decide anything: what is missing is a fact like any other.
 
+mod credentials;
+
 use std::sync::atomic::Ordering;
 
 use backfill_api::annotations::{REQUESTED_AT, request};
@@ -15,7 +17,7 @@ use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 
 use super::permits::Permit;
-use super::{Context, HOST, credentials};
+use super::{Context, HOST};
 use crate::{faults, run_chunks};
 
 /// One look at one object: the facts, and the means that go with them.

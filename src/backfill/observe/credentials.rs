@@ -10,8 +10,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
 use secrecy::SecretString;
 
-use super::Context;
-use super::write::WRITE_TIMEOUT;
+use crate::backfill::{API_TIMEOUT, Context};
 use crate::faults;
 
 /// The token of the object's credentials, or why there is none.
@@ -23,7 +22,7 @@ pub async fn token(ctx: &Context, object: &RepositoryBackfill) -> Result<SecretS
     let namespace = object.namespace().unwrap_or_default();
     let secrets: Api<Secret> = Api::namespaced(ctx.client.clone(), &namespace);
     let name = &reference.name;
-    let secret = tokio::time::timeout(WRITE_TIMEOUT, secrets.get_opt(name))
+    let secret = tokio::time::timeout(API_TIMEOUT, secrets.get_opt(name))
         .await
         .map_err(|_| faults::secret_timed_out(name))?
         .map_err(|error| faults::of_secret(&namespace, name, &error))?

@@ -12,9 +12,9 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::Context;
 use super::events::announce;
-use super::memory::{Written, text};
+use crate::backfill::memory::{Written, text};
+use crate::backfill::{API_TIMEOUT, Context};
 
 /// A write that the API server did not take is tried again after this.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
@@ -22,10 +22,6 @@ const WRITE_AGAIN: Duration = Duration::from_secs(5);
 const OVERTAKEN_AGAIN: Duration = Duration::from_secs(1);
 /// One that its schema did not allow, which only another definition or another operator mends.
 const INVALID_AGAIN: Duration = Duration::from_mins(1);
-/// How long one write may take, or the read of one object: the client itself has no limit and
-/// retries for minutes.
-pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// A watch that shows a write later than this is broken, and then looks do not come either.
 const WATCH_LAG: Duration = Duration::from_secs(30);
 
@@ -55,7 +51,7 @@ pub async fn write(
     let transition = last.is_none_or(|last| is_transition(last, &status));
     // Who has said nothing of it yet may not know what another operator has just said.
     let is_first = written.is_none();
-    let result = tokio::time::timeout(WRITE_TIMEOUT, patch(ctx, object, &status, is_first)).await;
+    let result = tokio::time::timeout(API_TIMEOUT, patch(ctx, object, &status, is_first)).await;
     match result {
         Ok(Ok(())) => {
             ctx.metrics.count("backfill_status_writes_total", &["written"], 1);
@@ -121,7 +117,7 @@ pub async fn stored(
     let api: Api<RepositoryBackfill> =
         Api::namespaced(ctx.client.clone(), &object.namespace().unwrap_or_default());
     let name = object.name_any();
-    let found = tokio::time::timeout(WRITE_TIMEOUT, api.get_opt(&name)).await.ok()?.ok()?;
+    let found = tokio::time::timeout(API_TIMEOUT, api.get_opt(&name)).await.ok()?.ok()?;
     Some(found.filter(|found| found.metadata.uid == object.metadata.uid))
 }
 

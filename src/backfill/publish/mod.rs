@@ -2,6 +2,9 @@
 //!
 //! It must not know why an outcome is what it is.
 
+mod events;
+mod write;
+
 use std::time::Duration;
 
 use backfill_api::{RepositoryBackfill, RepositoryBackfillStatus};
@@ -16,8 +19,10 @@ use super::Context;
 use super::memory::Written;
 use super::observe::Look;
 use super::outcome::{Outcome, Shown};
-use super::write::{NotTaken, is_transition, stored, write};
 use crate::metrics::{Metrics, ObjectFigures};
+use write::{NotTaken, is_transition, stored, write};
+
+pub use events::warn;
 
 /// Between two transitions a status is written at most this often.
 const WRITE_EVERY: Duration = Duration::from_secs(5);

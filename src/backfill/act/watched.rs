@@ -5,8 +5,8 @@
 use backfill_engine::model::BackfillState;
 
 use super::limits::keep_limits;
-use super::observe::Look;
-use super::publish;
+use crate::backfill::observe::Look;
+use crate::backfill::publish;
 use crate::run_chunks::{Signals, Wish};
 
 impl Signals for Look<'_> {

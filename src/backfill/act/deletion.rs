@@ -9,9 +9,9 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use super::observe::Look;
-use super::outcome::{Outcome, Shown};
-use super::{Context, events};
+use crate::backfill::observe::Look;
+use crate::backfill::outcome::{Outcome, Shown};
+use crate::backfill::{Context, publish};
 
 /// Rows removed in one transaction.
 const BATCH: i64 = 1000;
@@ -69,7 +69,7 @@ pub async fn finalize(look: &Look<'_>, rows: Rows) -> Outcome {
     if let Some(heir) = heir {
         let (namespace, name) = (heir.namespace, heir.name);
         let note = format!("the rows stay: they are what {namespace}/{name} has captured, too");
-        events::warn(ctx, look.object, Reason::RepositoryClaimed, &note).await;
+        publish::warn(ctx, look.object, Reason::RepositoryClaimed, &note).await;
     }
     let_go(look).await
 }
@@ -85,7 +85,7 @@ async fn unremoved(look: &Look<'_>, reason: Reason, cause: &str) -> Outcome {
     }
     let seconds = patience.as_secs();
     let note = format!("rows could not be removed for {seconds} s and stay: {cause}");
-    events::warn(look.ctx, look.object, reason, &note).await;
+    publish::warn(look.ctx, look.object, reason, &note).await;
     let_go(look).await
 }
 

@@ -7,8 +7,7 @@ use backfill_api::{Reason, RepositoryBackfill, RepositoryBackfillStatus};
 use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
 
-use super::Context;
-use super::write::WRITE_TIMEOUT;
+use crate::backfill::{API_TIMEOUT, Context};
 
 /// An event and a log line for a transition of Ready's reason.
 pub async fn announce(
@@ -60,7 +59,7 @@ async fn event(
     let about = object.object_ref(&());
     let publishing = ctx.recorder.publish(&event, &about);
     // Events are a courtesy: an API server that is away keeps nobody from working.
-    if let Ok(Err(error)) = tokio::time::timeout(WRITE_TIMEOUT, publishing).await {
+    if let Ok(Err(error)) = tokio::time::timeout(API_TIMEOUT, publishing).await {
         tracing::debug!(error = %error, "event not published");
     }
 }

@@ -16,12 +16,12 @@ use backfill_engine::seen::window_words;
 use backfill_github::{Client, Resolved};
 use backfill_store::BeginWalk;
 
-use super::act::wait;
 use super::failing::fail;
 use super::limits::keep_limits;
-use super::observe::{Look, still_exists};
-use super::outcome::{Outcome, Shown};
-use super::{Context, HOST};
+use super::wait;
+use crate::backfill::observe::{Look, still_exists};
+use crate::backfill::outcome::{Outcome, Shown};
+use crate::backfill::{Context, HOST};
 use crate::faults;
 
 /// Resolves the repository and starts its walk.

@@ -2,6 +2,12 @@
 //!
 //! It must not know how an outcome is shown.
 
+mod deletion;
+mod failing;
+mod limits;
+mod resolve;
+mod watched;
+
 use backfill_api::Reason;
 use backfill_engine::decide::{Pause, Step, pause};
 use backfill_engine::model::{BackfillState, StateStatus};
@@ -10,13 +16,12 @@ use backfill_engine::seen::Fault;
 use backfill_store::LEASE_SECONDS;
 use jiff::{SignedDuration, Timestamp};
 
-use super::failing::{fail, remember};
-use super::limits::keep_limits;
 use super::observe::Look;
 use super::outcome::{Outcome, Shown};
-use super::{deletion, resolve};
 use crate::faults;
 use crate::run_chunks::{Report, Run, Stop, run_chunks};
+use failing::{fail, remember};
+use limits::keep_limits;
 
 /// Carries out `step`.
 pub async fn act(look: &Look<'_>, step: Step) -> Outcome {
