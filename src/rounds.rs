@@ -9,6 +9,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 
 use crate::backfill::Context;
+use crate::metrics;
 
 /// How often each round is made: twice between two scrapes that are 30 s apart.
 const EVERY: Duration = Duration::from_secs(15);
@@ -23,7 +24,7 @@ pub async fn look_after(ctx: Arc<Context>) {
             ctx.objects.state().iter().filter_map(|object| object.uid()).collect();
         ctx.memory.retain(&living);
         ctx.metrics.retain_objects(&living);
-        ctx.metrics.set("backfill_runs_queued", &[], f64::from(ctx.permits.queued()));
+        ctx.metrics.set(metrics::RUNS_QUEUED, &[], f64::from(ctx.permits.queued()));
     }
 }
 
@@ -38,7 +39,7 @@ pub async fn ask_database(ctx: Arc<Context>) {
             Err(_) => Some("no answer in time".to_owned()),
         };
         let up = trouble.is_none();
-        ctx.metrics.set("backfill_database_up", &[], f64::from(u8::from(up)));
+        ctx.metrics.set(metrics::DATABASE_UP, &[], f64::from(u8::from(up)));
         if before != trouble {
             match &trouble {
                 None => tracing::info!("the database answers"),

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{DatabaseArgs, OperatorArgs, RecoverArgs};
 use crate::backfill::{Context, Memory, Permits, Settings};
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::watch::watch;
 use crate::web::{self, Certificate, Health, Scrapes};
 use crate::{rounds, telemetry};
@@ -90,9 +90,9 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
         migrate_or_keep_trying(store.clone(), schema_ready.clone()).await?;
     }
     let metrics = Arc::new(Metrics::new().context("metrics could not be registered")?);
-    metrics.set("backfill_runs_max", &[], f64::from(args.max_concurrent_runs));
+    metrics.set(metrics::RUNS_MAX, &[], f64::from(args.max_concurrent_runs));
     let floor = i32::try_from(args.min_rate_limit_points).unwrap_or(i32::MAX);
-    metrics.set("backfill_github_rate_limit_floor", &[], floor.into());
+    metrics.set(metrics::LIMIT_FLOOR, &[], floor.into());
     let health = Arc::new(Health::default());
     listen(&args, health.clone(), metrics.clone(), stopping.clone()).await?;
     let client = Client::try_default().await.context("no way to the Kubernetes API server")?;
@@ -178,9 +178,9 @@ fn github(args: &OperatorArgs, metrics: Arc<Metrics>) -> anyhow::Result<GitHub> 
         allow_http: true,
         on_answer: backfill_github::OnAnswer::new(move |answer| {
             let (operation, seconds) = (answer.operation, answer.seconds);
-            metrics.count("backfill_github_requests_total", &[operation, answer.result], 1);
-            metrics.observe("backfill_github_request_duration_seconds", &[operation], seconds);
-            metrics.count("backfill_github_points_total", &[], answer.points);
+            metrics.count(metrics::GITHUB_REQUESTS, &[operation, answer.result], 1);
+            metrics.observe(metrics::GITHUB_REQUEST_DURATION, &[operation], seconds);
+            metrics.count(metrics::GITHUB_POINTS, &[], answer.points);
         }),
     })
     .context("--github-url cannot be used")

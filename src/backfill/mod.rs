@@ -28,7 +28,7 @@ use kube::runtime::events::Recorder;
 use kube::runtime::reflector;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 pub use memory::Memory;
 pub use permits::Permits;
 
@@ -79,18 +79,14 @@ pub async fn reconcile(
     let started = Instant::now();
     // A look that runs chunks is a large future; tens of them wait in the controller.
     let looked = AssertUnwindSafe(Box::pin(look_at(&object, &ctx))).catch_unwind().await;
-    ctx.metrics.observe(
-        "backfill_reconcile_duration_seconds",
-        &[],
-        started.elapsed().as_secs_f64(),
-    );
+    ctx.metrics.observe(metrics::RECONCILE_DURATION, &[], started.elapsed().as_secs_f64());
     if let Ok(action) = looked {
         return Ok(action);
     }
     // One object's panic is contained here; kube would end the whole controller.
     let reason = Reason::InternalError;
-    ctx.metrics.count("backfill_panics_total", &[], 1);
-    ctx.metrics.count("backfill_failures_total", &[reason.as_str()], 1);
+    ctx.metrics.count(metrics::PANICS, &[], 1);
+    ctx.metrics.count(metrics::FAILURES, &[reason.as_str()], 1);
     let fault = Fault::new(reason, "a look at this object panicked; see the operator's log");
     publish::fault_alone(&ctx, &object, &fault).await;
     Ok(Action::requeue(retry::BUG_LOOK.unsigned_abs()))
@@ -99,7 +95,7 @@ pub async fn reconcile(
 async fn look_at(object: &RepositoryBackfill, ctx: &Context) -> Action {
     let look = observe::observe(ctx, object).await;
     let step = decide(&look.seen);
-    ctx.metrics.count("backfill_reconciles_total", &[step.word()], 1);
+    ctx.metrics.count(metrics::RECONCILES, &[step.word()], 1);
     if let Some(github) = look.github.as_ref().filter(|_| !step.keeps_its_share()) {
         github.governor().leave(look.uid());
     }

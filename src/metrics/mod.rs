@@ -15,8 +15,7 @@ use prometheus::{
     GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
-pub use table::catalogue;
-use table::{BUCKETS, COUNTERS, GAUGES, HISTOGRAMS, KNOWN_VALUES};
+pub use table::*;
 
 /// The figures of one object; absent ones have no series.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,74 +52,67 @@ impl Metrics {
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new();
         let mut counters = HashMap::new();
-        for (name, labels, help) in COUNTERS {
-            counters.insert(
-                *name,
-                add(&registry, IntCounterVec::new(Opts::new(*name, *help), labels)?)?,
-            );
+        for Counter(Row { name, labels, help }) in COUNTERS {
+            let counter = IntCounterVec::new(Opts::new(*name, *help), labels)?;
+            counters.insert(*name, add(&registry, counter)?);
         }
         let mut gauges = HashMap::new();
-        for (name, labels, help) in GAUGES {
+        for Gauge(Row { name, labels, help }) in GAUGES {
             gauges.insert(*name, add(&registry, GaugeVec::new(Opts::new(*name, *help), labels)?)?);
         }
         let mut histograms = HashMap::new();
-        for (name, labels, help) in HISTOGRAMS {
+        for Histogram(Row { name, labels, help }) in HISTOGRAMS {
             let options = HistogramOpts::new(*name, *help).buckets(BUCKETS.to_vec());
             histograms.insert(*name, add(&registry, HistogramVec::new(options, labels)?)?);
         }
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         let metrics = Self { registry, counters, gauges, histograms, objects: Mutex::default() };
-        metrics.set("backfill_build_info", &[env!("CARGO_PKG_VERSION")], 1.0);
-        metrics.set("backfill_runs_active", &[], 0.0);
+        metrics.set(VERSION, &[env!("CARGO_PKG_VERSION")], 1.0);
+        metrics.set(RUNS_ACTIVE, &[], 0.0);
         metrics.show_zeros();
         Ok(metrics)
     }
 
     /// Shows each counter whose labels are known beforehand before it has counted anything.
     fn show_zeros(&self) {
-        for (name, labels, _) in COUNTERS {
-            if labels.is_empty() {
-                self.count(name, &[], 0);
-            }
+        for counter in COUNTERS.iter().filter(|counter| counter.0.labels.is_empty()) {
+            self.count(*counter, &[], 0);
         }
-        for (name, values) in KNOWN_VALUES {
+        for (counter, values) in KNOWN_VALUES {
             for value in *values {
-                self.count(name, &[value], 0);
+                self.count(*counter, &[value], 0);
             }
         }
         for reason in Reason::ALL.iter().filter(|reason| reason.disposition().is_some()) {
-            self.count("backfill_failures_total", &[reason.as_str()], 0);
+            self.count(FAILURES, &[reason.as_str()], 0);
         }
     }
 
-    /// Adds `by` to the counter `name`. A name outside the table is a bug that tests find.
-    pub fn count(&self, name: &str, labels: &[&str], by: i64) {
-        debug_assert!(self.counters.contains_key(name), "{name} is not in the table");
-        if let (Some(counter), Ok(by)) = (self.counters.get(name), u64::try_from(by)) {
+    /// Adds `by` to `counter`.
+    pub fn count(&self, counter: Counter, labels: &[&str], by: i64) {
+        if let (Some(counter), Ok(by)) = (self.counters.get(counter.0.name), u64::try_from(by)) {
             counter.with_label_values(labels).inc_by(by);
         }
     }
 
-    /// Sets the gauge `name`.
-    pub fn set(&self, name: &str, labels: &[&str], value: f64) {
-        debug_assert!(self.gauges.contains_key(name), "{name} is not in the table");
-        if let Some(gauge) = self.gauges.get(name) {
+    /// Sets `gauge`.
+    pub fn set(&self, gauge: Gauge, labels: &[&str], value: f64) {
+        if let Some(gauge) = self.gauges.get(gauge.0.name) {
             gauge.with_label_values(labels).set(value);
         }
     }
 
-    /// Adds `by` to the gauge `name`.
-    pub fn add(&self, name: &str, labels: &[&str], by: f64) {
-        if let Some(gauge) = self.gauges.get(name) {
+    /// Adds `by` to `gauge`.
+    pub fn add(&self, gauge: Gauge, labels: &[&str], by: f64) {
+        if let Some(gauge) = self.gauges.get(gauge.0.name) {
             gauge.with_label_values(labels).add(by);
         }
     }
 
-    /// Puts `seconds` into the histogram `name`.
-    pub fn observe(&self, name: &str, labels: &[&str], seconds: f64) {
-        debug_assert!(self.histograms.contains_key(name), "{name} is not in the table");
-        if let Some(histogram) = self.histograms.get(name) {
+    /// Puts `seconds` into `histogram`.
+    pub fn observe(&self, histogram: Histogram, labels: &[&str], seconds: f64) {
+        if let Some(histogram) = self.histograms.get(histogram.0.name) {
             histogram.with_label_values(labels).observe(seconds);
         }
     }
@@ -137,7 +129,7 @@ impl Metrics {
         if let Ok(mut objects) = self.objects.lock() {
             let before = objects.insert(uid.to_owned(), labels);
             if let Some(before) = before.filter(|before| before.stalled_by != reason) {
-                self.remove("backfill_object_stalled", &[namespace, name, before.stalled_by]);
+                self.remove(OBJECT_STALLED, &[namespace, name, before.stalled_by]);
             }
         }
         // Rows that go with a deleted object are no history to fetch.
@@ -147,13 +139,13 @@ impl Metrics {
             f64::from(!done && !rests)
         });
         let stalled = figures.state.map(|_| f64::from(stalls));
-        self.set_or_remove("backfill_object_stalled", &[namespace, name, reason], stalled);
+        self.set_or_remove(OBJECT_STALLED, &[namespace, name, reason], stalled);
         let series = [
-            ("backfill_object_active", active),
-            ("backfill_object_processed_pull_requests", figures.processed),
-            ("backfill_object_expected_pull_requests", figures.expected),
-            ("backfill_object_last_progress_timestamp_seconds", figures.last_progress),
-            ("backfill_object_next_attempt_timestamp_seconds", figures.next_attempt),
+            (OBJECT_ACTIVE, active),
+            (OBJECT_PROCESSED, figures.processed),
+            (OBJECT_EXPECTED, figures.expected),
+            (OBJECT_LAST_PROGRESS, figures.last_progress),
+            (OBJECT_NEXT_ATTEMPT, figures.next_attempt),
         ];
         for (gauge, value) in series {
             self.set_or_remove(gauge, &[namespace, name], value);
@@ -166,7 +158,7 @@ impl Metrics {
         let Some(ObjectLabels { namespace, name, .. }) = objects.get(uid) else { return };
         #[expect(clippy::cast_precision_loss, reason = "seconds are far below 2^52")]
         let at = at.as_second() as f64;
-        self.set("backfill_object_last_progress_timestamp_seconds", &[namespace, name], at);
+        self.set(OBJECT_LAST_PROGRESS, &[namespace, name], at);
     }
 
     /// Removes the series of every object whose uid is not among `living`.
@@ -189,27 +181,25 @@ impl Metrics {
         // A recreated object has the same name; its series are not the old one's to remove.
         let heir = objects.values().find(|it| (&it.namespace, &it.name) == (&namespace, &name));
         if heir.is_none_or(|heir| heir.stalled_by != stalled_by) {
-            self.remove("backfill_object_stalled", &[&namespace, &name, stalled_by]);
+            self.remove(OBJECT_STALLED, &[&namespace, &name, stalled_by]);
         }
         if heir.is_some() {
             return;
         }
-        for (gauge, labels, _) in GAUGES {
-            if *labels == ["namespace", "name"] {
-                self.remove(gauge, &[&namespace, &name]);
-            }
+        for gauge in GAUGES.iter().filter(|gauge| gauge.0.labels == OBJECT) {
+            self.remove(*gauge, &[&namespace, &name]);
         }
     }
 
-    fn set_or_remove(&self, gauge: &str, labels: &[&str], value: Option<f64>) {
+    fn set_or_remove(&self, gauge: Gauge, labels: &[&str], value: Option<f64>) {
         match value {
             Some(value) => self.set(gauge, labels, value),
             None => self.remove(gauge, labels),
         }
     }
 
-    fn remove(&self, gauge: &str, labels: &[&str]) {
-        if let Some(gauge) = self.gauges.get(gauge) {
+    fn remove(&self, gauge: Gauge, labels: &[&str]) {
+        if let Some(gauge) = self.gauges.get(gauge.0.name) {
             // An absent series is what was wanted.
             let _ = gauge.remove_label_values(labels);
         }

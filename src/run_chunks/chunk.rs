@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::{Halt, Run, Signals, Stop, Wish, isolate};
 use crate::faults;
+use crate::metrics;
 
 /// The light list's page while a walk looks for the edge of its window: GitHub's most.
 const SEEK_PAGE: i64 = 100;
@@ -69,7 +70,7 @@ pub async fn one(
             Halt::Wished(_) => ("dropped", "the object was deleted"),
             Halt::Fault(fault) => (fault.reason.as_str(), fault.message.as_str()),
         };
-        run.metrics.count("backfill_chunks_total", &["failed"], 1);
+        run.metrics.count(metrics::CHUNKS, &["failed"], 1);
         let repository = &state.repository_name;
         tracing::warn!(%repository, chunk = claim.number, reason = word, detail, "chunk failed");
         // If this write fails too, the next acquire closes the row as abandoned.
@@ -259,15 +260,11 @@ async fn commit(
     let committed = run.store.commit_chunk(lease, claim, &commit).await?;
     let quarantined = count(commit.quarantined.len());
     let rows_written = committed.written + committed.child_rows_written;
-    run.metrics.count("backfill_rows_total", &["written"], rows_written);
-    run.metrics.count("backfill_rows_total", &["unchanged"], committed.unchanged);
-    run.metrics.count(
-        "backfill_pull_requests_total",
-        &["stored"],
-        count(commit.pull_requests.len()),
-    );
-    run.metrics.count("backfill_pull_requests_total", &["quarantined"], quarantined);
-    run.metrics.count("backfill_sanitized_characters_total", &[], fetched.removed_characters);
+    run.metrics.count(metrics::ROWS, &["written"], rows_written);
+    run.metrics.count(metrics::ROWS, &["unchanged"], committed.unchanged);
+    run.metrics.count(metrics::PULL_REQUESTS, &["stored"], count(commit.pull_requests.len()));
+    run.metrics.count(metrics::PULL_REQUESTS, &["quarantined"], quarantined);
+    run.metrics.count(metrics::SANITIZED_CHARACTERS, &[], fetched.removed_characters);
     tracing::info!(
         repository = %state.repository_name,
         chunk = claim.number,

@@ -19,7 +19,7 @@ use backfill_store::{Lease, Store};
 use jiff::Timestamp;
 
 use crate::faults;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use room::before_chunk;
 pub use room::{estimated_points, paced_until};
 
@@ -134,14 +134,14 @@ struct Active<'a>(&'a Metrics);
 
 impl<'a> Active<'a> {
     fn begin(metrics: &'a Metrics) -> Self {
-        metrics.add("backfill_runs_active", &[], 1.0);
+        metrics.add(metrics::RUNS_ACTIVE, &[], 1.0);
         Self(metrics)
     }
 }
 
 impl Drop for Active<'_> {
     fn drop(&mut self) {
-        self.0.add("backfill_runs_active", &[], -1.0);
+        self.0.add(metrics::RUNS_ACTIVE, &[], -1.0);
     }
 }
 
@@ -210,9 +210,9 @@ async fn chunks(
             Ok(next) => {
                 committed += 1;
                 *state = next;
-                run.metrics.count("backfill_chunks_total", &["committed"], 1);
+                run.metrics.count(metrics::CHUNKS, &["committed"], 1);
                 let seconds = begun.elapsed().as_secs_f64();
-                run.metrics.observe("backfill_chunk_duration_seconds", &[], seconds);
+                run.metrics.observe(metrics::CHUNK_DURATION, &[], seconds);
                 signals.progress(state).await;
             }
             Err(Halt::Wished(stop)) => return Err(stop),
@@ -247,7 +247,7 @@ fn stop_of(run: &Run<'_>, fault: Fault, nothing_committed: bool) -> Stop {
         Reason::LeaseHeld | Reason::Fenced => {
             if fault.reason == Reason::Fenced {
                 // Nobody shows it: the object is the other's.
-                run.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
+                run.metrics.count(metrics::FAILURES, &[fault.reason.as_str()], 1);
             }
             Stop::Elsewhere(fault.not_before.unwrap_or(Timestamp::MIN))
         }

@@ -18,6 +18,7 @@ use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watc
 use kube::{Api, Client};
 
 use crate::backfill::{self, Context};
+use crate::metrics;
 use crate::web::Health;
 use kept::keep;
 use readable::readable;
@@ -44,12 +45,12 @@ pub async fn watch(
     let events = watcher(api, watcher::Config::default())
         .inspect_err(move |error| {
             tracing::warn!(%error, "the watch has failed and is opened again");
-            metrics.count("backfill_watch_errors_total", &[], 1);
+            metrics.count(metrics::WATCH_ERRORS, &[], 1);
         })
         .default_backoff();
     let unread = move |namespace: &str, name: &str, error: &str| {
         tracing::error!(namespace, name, error, "an object cannot be read by this version");
-        unread.metrics.count("backfill_unreadable_objects_total", &[], 1);
+        unread.metrics.count(metrics::UNREADABLE_OBJECTS, &[], 1);
         unread.memory.note_unreadable();
     };
     let earlier = objects.clone();

@@ -13,6 +13,7 @@ use crate::backfill::memory::Trouble;
 use crate::backfill::observe::{Look, wish};
 use crate::backfill::outcome::{Outcome, Shown};
 use crate::faults;
+use crate::metrics;
 
 /// Keeps a fault where it survives a restart, and says when to look again.
 pub async fn fail(look: &Look<'_>, fault: Fault, counts: bool) -> Outcome {
@@ -52,7 +53,7 @@ pub async fn fail(look: &Look<'_>, fault: Fault, counts: bool) -> Outcome {
 /// Counts what went wrong, with a line of the log.
 fn tell(look: &Look<'_>, fault: &Fault, until: Timestamp) {
     let id = &look.seen.object.id;
-    look.ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
+    look.ctx.metrics.count(metrics::FAILURES, &[fault.reason.as_str()], 1);
     tracing::warn!(
         namespace = id.namespace,
         name = id.name,

@@ -7,7 +7,7 @@ use backfill_github::Client;
 use backfill_store::StoredCredential;
 
 use crate::backfill::observe::Look;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 
 /// Writes the credential's limits into the database, for the next start and other instances.
 pub async fn keep_limits(look: &Look<'_>, github: &Client) {
@@ -30,18 +30,12 @@ fn show_limits(metrics: &Metrics, identity: &str, figures: &Figures) {
     #[expect(clippy::cast_precision_loss, reason = "points and seconds are far below 2^52")]
     let number = |value: i64| value as f64;
     let series = [
-        ("backfill_github_rate_limit_remaining", figures.remaining.map(number)),
-        ("backfill_github_rate_limit_limit", figures.limit.map(number)),
-        (
-            "backfill_github_rate_limit_reset_timestamp_seconds",
-            figures.reset_at.map(|at| number(at.as_second())),
-        ),
-        (
-            "backfill_github_rate_limit_used_ratio",
-            figures.percentage_used.map(|percent| percent / 100.0),
-        ),
-        ("backfill_github_query_cost_points", Some(figures.average_cost_per_query)),
-        ("backfill_github_queries_remaining", figures.queries_remaining.map(number)),
+        (metrics::LIMIT_REMAINING, figures.remaining.map(number)),
+        (metrics::LIMIT, figures.limit.map(number)),
+        (metrics::LIMIT_RESET, figures.reset_at.map(|at| number(at.as_second()))),
+        (metrics::LIMIT_USED_RATIO, figures.percentage_used.map(|percent| percent / 100.0)),
+        (metrics::GITHUB_QUERY_COST, Some(figures.average_cost_per_query)),
+        (metrics::GITHUB_QUERIES_REMAINING, figures.queries_remaining.map(number)),
     ];
     for (name, value) in series {
         if let Some(value) = value {

@@ -19,6 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::observe::Look;
 use super::outcome::{Outcome, Shown};
 use crate::faults;
+use crate::metrics;
 use crate::run_chunks::{Report, Run, Stop, run_chunks};
 use failing::{fail, remember};
 use limits::keep_limits;
@@ -70,7 +71,7 @@ async fn reject(look: &Look<'_>, fault: Fault, until: Timestamp) -> Outcome {
         Ok(state) => state,
         Err(elsewhere) => return elsewhere,
     };
-    ctx.metrics.count("backfill_failures_total", &[fault.reason.as_str()], 1);
+    ctx.metrics.count(metrics::FAILURES, &[fault.reason.as_str()], 1);
     Shown::new(fault.reason, fault.message).state(state).at(until).outcome()
 }
 

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::events::announce;
 use crate::backfill::memory::{Written, text};
 use crate::backfill::{API_TIMEOUT, Context};
+use crate::metrics;
 
 /// A write that the API server did not take is tried again after this.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
@@ -54,7 +55,7 @@ pub async fn write(
     let result = tokio::time::timeout(API_TIMEOUT, patch(ctx, object, &status, is_first)).await;
     match result {
         Ok(Ok(())) => {
-            ctx.metrics.count("backfill_status_writes_total", &["written"], 1);
+            ctx.metrics.count(metrics::STATUS_WRITES, &["written"], 1);
             if transition {
                 announce(ctx, object, last, &status).await;
             }
@@ -64,7 +65,7 @@ pub async fn write(
         Ok(Err(kube::Error::Api(answer))) if is_gone(ctx, object, &answer).await => {
             // Gone, or another object of the same name: nobody is left to tell.
             tracing::debug!(answer = %answer, "status not taken");
-            ctx.metrics.count("backfill_status_writes_total", &["refused"], 1);
+            ctx.metrics.count(metrics::STATUS_WRITES, &["refused"], 1);
             Ok(())
         }
         Ok(Err(kube::Error::Api(answer)))
@@ -124,7 +125,7 @@ pub async fn stored(
 /// Whether it was written is not known.
 fn failed(ctx: &Context, object: &RepositoryBackfill, error: &str, again: Duration) -> NotTaken {
     ctx.memory.forget_written(&object.uid().unwrap_or_default());
-    ctx.metrics.count("backfill_status_writes_total", &["failed"], 1);
+    ctx.metrics.count(metrics::STATUS_WRITES, &["failed"], 1);
     tracing::warn!(
         namespace = object.namespace().unwrap_or_default(),
         name = object.name_any(),
