@@ -240,7 +240,7 @@ async fn heed_asked_size(
 /// A fault as the end of a run: limits and other instances' leases are waits, not failures.
 fn stop_of(run: &Run<'_>, fault: Fault, nothing_committed: bool) -> Stop {
     if let Some(until) = faults::limit_ends(&fault) {
-        let message = progress::of_secret(run.spec.secret(), fault.message);
+        let message = progress::of_secret(run.spec.secret(), &fault.message);
         return Stop::Wait(until, fault.reason, message);
     }
     match fault.reason {

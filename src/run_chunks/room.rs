@@ -43,7 +43,8 @@ pub(super) fn over_budget(run: &Run<'_>, cost: i64) -> Option<Stop> {
     match run.github.governor().place(run.uid, weight, run.floor, cost) {
         Place::Now => None,
         Place::At { until, why } => {
-            Some(Stop::Wait(until, why.reason(), progress::of_secret(run.spec.secret(), why)))
+            let message = progress::of_secret(run.spec.secret(), &why.text(until));
+            Some(Stop::Wait(until, why.reason(), message))
         }
     }
 }

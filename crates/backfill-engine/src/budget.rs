@@ -113,7 +113,7 @@ impl Budget {
         } else {
             self.spending.falls_below(RESPONSE_SECONDS_PER_MINUTE, now)
         };
-        Self::at(until, Why::ResponseSeconds { until }, now)
+        Self::at(until, Why::ResponseSeconds, now)
     }
 
     /// A query goes out.
@@ -204,13 +204,13 @@ impl Budget {
     /// What holds for every flow alike: the hold and the points.
     fn standing(&self, floor: i64, cost: i64, now: Timestamp) -> Place {
         if let Some(until) = self.hold.active(now) {
-            return Self::at(until, Why::Hold { until }, now);
+            return Self::at(until, Why::Hold, now);
         }
         match self.open_window(now) {
             Some(window) if window.told().remaining < Self::wanted(floor, cost, window) => {
                 let RateLimit { remaining, limit, .. } = window.told();
                 let until = window.resumes_at();
-                Self::at(until, Why::RateLimit { remaining, limit, floor, until }, now)
+                Self::at(until, Why::RateLimit { remaining, limit, floor }, now)
             }
             _ => Place::Now,
         }
@@ -230,11 +230,11 @@ impl Budget {
         if let Some(window) = self.open_window(now) {
             let left = window.told().remaining.saturating_sub(reserved_points);
             if left < Self::wanted(floor, cost, window) {
-                return Self::at(after_flight, Why::Share { until: after_flight }, now);
+                return Self::at(after_flight, Why::Share, now);
             }
             if ahead.debt > 0.0 && self.is_scarce(left.saturating_sub(floor), window, now) {
                 let until = self.caught_up(ahead.debt, now);
-                return Self::at(until, Why::Share { until }, now);
+                return Self::at(until, Why::Share, now);
             }
         }
         let spent = self.spending.seconds(now);
@@ -253,7 +253,7 @@ impl Budget {
             later(now, span(minutes * ROLLING.as_secs_f64())).max(after_flight)
         };
         let full = spent + reserved_seconds >= RESPONSE_SECONDS_PER_MINUTE;
-        let why = if full { Why::ResponseSeconds { until } } else { Why::Share { until } };
+        let why = if full { Why::ResponseSeconds } else { Why::Share };
         Self::at(until, why, now)
     }
 
@@ -277,7 +277,7 @@ impl Budget {
 
     fn at(until: Timestamp, why: Why, now: Timestamp) -> Place {
         let until = until.clamp(later(now, SHORTEST_WAIT), later(now, LONGEST_WAIT));
-        Place::At { until, why: why.until(until) }
+        Place::At { until, why }
     }
 
     /// The primary limit as far as it is known now; full again once the window has ended.

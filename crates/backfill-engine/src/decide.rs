@@ -182,7 +182,7 @@ fn over_budget(seen: &Seen) -> Option<Step> {
     match &seen.place {
         Place::Now => None,
         Place::At { until, why } => {
-            let message = of_secret(seen.object.secret.as_deref(), why);
+            let message = of_secret(seen.object.secret.as_deref(), &why.text(*until));
             Some(turn(seen, *until, why.reason(), message))
         }
     }

@@ -2,8 +2,6 @@
 //!
 //! Texts that people read in `kubectl get`; must not know where they are shown.
 
-use std::fmt;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::numbers::{float, later, seconds_between, span};
@@ -35,7 +33,7 @@ pub fn paced(until: Timestamp) -> String {
 }
 
 /// Puts in front of `text` which credentials it speaks of: `secret github: 0 of 5000 points`.
-pub fn of_secret(secret: Option<&str>, text: impl fmt::Display) -> String {
+pub fn of_secret(secret: Option<&str>, text: &str) -> String {
     format!("secret {}: {text}", secret.unwrap_or("?"))
 }
 

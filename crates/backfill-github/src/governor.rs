@@ -18,15 +18,6 @@ use crate::Clock;
 use crate::error::Error;
 pub(crate) use flight::{Departure, Flight};
 
-/// Whether a query that passed its pre-flight check goes out now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Clearance {
-    /// Now.
-    Go,
-    /// When the response seconds of the last minute leave room.
-    Wait(Timestamp),
-}
-
 /// Guards one identity's budget. Every answer passes through it, every query asks it first.
 #[derive(Debug)]
 pub struct Governor {
@@ -88,7 +79,7 @@ impl Governor {
         floor: i64,
     ) -> Result<Departure<'a>, Error> {
         let mut budget = self.budget();
-        if let Clearance::Wait(until) = self.clearance(&budget, points, floor)? {
+        if let Some(until) = self.waits(&budget, points, floor)? {
             return Ok(Departure::Wait(until));
         }
         budget.depart();
@@ -102,18 +93,17 @@ impl Governor {
         Flight::new(self, flow, points)
     }
 
-    /// The pre-flight check of one query.
-    fn clearance(&self, budget: &Budget, points: i64, floor: i64) -> Result<Clearance, Error> {
+    /// The pre-flight check of one query: when the response seconds of the last minute leave room
+    /// for it, if not now.
+    fn waits(&self, budget: &Budget, points: i64, floor: i64) -> Result<Option<Timestamp>, Error> {
         if budget.too_small(floor, self.now()) {
             let limit = budget.rate_limit(self.now()).map_or(0, |told| told.limit);
             return Err(Error::BudgetTooSmall { limit, floor });
         }
         match budget.check(points, floor, self.now()) {
-            Place::Now => Ok(Clearance::Go),
-            Place::At { until, why: Why::ResponseSeconds { .. } | Why::Share { .. } } => {
-                Ok(Clearance::Wait(until))
-            }
-            Place::At { until, why: Why::Hold { .. } } => Err(Error::SecondaryLimit { until }),
+            Place::Now => Ok(None),
+            Place::At { until, why: Why::ResponseSeconds | Why::Share } => Ok(Some(until)),
+            Place::At { until, why: Why::Hold } => Err(Error::SecondaryLimit { until }),
             Place::At { until, why: Why::RateLimit { remaining, floor, .. } } => {
                 if remaining > 0 {
                     Err(Error::BelowFloor { remaining, floor, until })

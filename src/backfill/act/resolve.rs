@@ -39,7 +39,7 @@ pub async fn resolve(look: &Look<'_>) -> Outcome {
             let Some(until) = faults::limit_ends(&fault) else {
                 return fail(look, fault, false).await;
             };
-            let message = of_secret(look.object.spec.secret(), fault.message);
+            let message = of_secret(look.object.spec.secret(), &fault.message);
             let pause = pause(&look.seen, until, fault.reason, message);
             return wait(look, until, pause).await;
         }

@@ -1,7 +1,5 @@
 //! A place in the budget, or when there will be one and why not now.
 
-use std::fmt;
-
 use backfill_api::Reason;
 use jiff::Timestamp;
 
@@ -21,14 +19,11 @@ pub enum Place {
     },
 }
 
-/// What stands in the way of a query. Its text is for people.
+/// What stands in the way of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     /// GitHub asked to slow down.
-    Hold {
-        /// When it ends.
-        until: Timestamp,
-    },
+    Hold,
     /// The points are at the floor.
     RateLimit {
         /// Points left.
@@ -37,62 +32,38 @@ pub enum Why {
         limit: i64,
         /// Points that are never spent.
         floor: i64,
-        /// When the points are given anew.
-        until: Timestamp,
     },
     /// The response seconds of the last minute are used up.
-    ResponseSeconds {
-        /// When there is room again.
-        until: Timestamp,
-    },
+    ResponseSeconds,
     /// Others are before it.
-    Share {
-        /// When its share comes up.
-        until: Timestamp,
-    },
+    Share,
 }
 
 impl Why {
     /// The word shown for it.
-    pub fn reason(&self) -> Reason {
+    pub fn reason(self) -> Reason {
         match self {
-            Self::Hold { .. } => Reason::SecondaryRateLimited,
+            Self::Hold => Reason::SecondaryRateLimited,
             Self::RateLimit { .. } => Reason::RateLimited,
-            Self::ResponseSeconds { .. } | Self::Share { .. } => Reason::Paced,
+            Self::ResponseSeconds | Self::Share => Reason::Paced,
         }
     }
 
-    pub(super) fn until(self, until: Timestamp) -> Self {
+    /// What people are told of it.
+    pub fn text(self, until: Timestamp) -> String {
+        let until = clock(until);
         match self {
-            Self::Hold { .. } => Self::Hold { until },
-            Self::RateLimit { remaining, limit, floor, .. } => {
-                Self::RateLimit { remaining, limit, floor, until }
+            Self::Hold => format!("GitHub asked to slow down, resumes {until}"),
+            Self::RateLimit { remaining, limit, floor } if remaining > 0 => {
+                format!("{remaining} of {limit} points with a floor of {floor}, resumes {until}")
             }
-            Self::ResponseSeconds { .. } => Self::ResponseSeconds { until },
-            Self::Share { .. } => Self::Share { until },
-        }
-    }
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Hold { until } => {
-                write!(out, "GitHub asked to slow down, resumes {}", clock(*until))
+            Self::RateLimit { remaining, limit, .. } => {
+                format!("{remaining} of {limit} points, resumes {until}")
             }
-            Self::RateLimit { remaining, limit, floor, until } => {
-                write!(out, "{remaining} of {limit} points")?;
-                if *remaining > 0 {
-                    write!(out, " with a floor of {floor}")?;
-                }
-                write!(out, ", resumes {}", clock(*until))
+            Self::ResponseSeconds => {
+                format!("this minute's response time is used up, resumes {until}")
             }
-            Self::ResponseSeconds { until } => {
-                write!(out, "this minute's response time is used up, resumes {}", clock(*until))
-            }
-            Self::Share { until } => {
-                write!(out, "other backfills are first, its share comes up {}", clock(*until))
-            }
+            Self::Share => format!("other backfills are first, its share comes up {until}"),
         }
     }
 }

@@ -267,7 +267,7 @@ fn a_proved_walk_needs_neither_credentials_nor_budget() {
     let seen = with(|seen| {
         row(seen).status = StateStatus::Completed;
         seen.credentials = Err(fault(Reason::CredentialsNotFound));
-        seen.place = Place::At { until: at(60), why: Why::Hold { until: at(60) } };
+        seen.place = Place::At { until: at(60), why: Why::Hold };
         seen.permit = Err(0);
     });
     assert_eq!(completed(&decide(&seen)), Some(Reason::Verified));
@@ -343,7 +343,7 @@ fn a_failure_waits_in_the_colours_of_its_cause() {
 
 #[test]
 fn limits_turns_and_pauses_are_waits() {
-    let limit = Why::RateLimit { remaining: 0, limit: 5000, floor: 500, until: at(60) };
+    let limit = Why::RateLimit { remaining: 0, limit: 5000, floor: 500 };
     let limited = with(|seen| seen.place = Place::At { until: at(60), why: limit });
     let Step::Wait { pause: Pause::Turn { reason, message }, .. } = decide(&limited) else {
         panic!("does not wait")

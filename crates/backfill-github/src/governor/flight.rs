@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Clearance, Governor};
+use super::Governor;
 
 /// What becomes of a query that wants to go out.
 pub(crate) enum Departure<'a> {
@@ -40,9 +40,9 @@ impl<'a> Flight<'a> {
     pub(crate) fn may_go_again(&self, floor: i64) -> bool {
         let mut budget = self.governor.budget();
         budget.land();
-        let clearance = self.governor.clearance(&budget, self.points, floor);
+        let waits = self.governor.waits(&budget, self.points, floor);
         budget.depart();
-        matches!(clearance, Ok(Clearance::Go))
+        matches!(waits, Ok(None))
     }
 
     /// It was answered, well or badly, and cost so many points.

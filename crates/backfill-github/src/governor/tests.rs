@@ -4,8 +4,8 @@
 use super::*;
 
 impl Governor {
-    fn preflight(&self, points: i64, floor: i64) -> Result<Clearance, Error> {
-        self.clearance(&self.budget(), points, floor)
+    fn preflight(&self, points: i64, floor: i64) -> Result<Option<Timestamp>, Error> {
+        self.waits(&self.budget(), points, floor)
     }
 }
 
@@ -21,11 +21,9 @@ fn told(remaining: i64) -> RateLimit {
 #[test]
 fn a_spent_minute_is_waited_for_and_not_refused() {
     let governor = Governor::new(clock);
-    assert_eq!(governor.preflight(1, 0).unwrap(), Clearance::Go);
+    assert_eq!(governor.preflight(1, 0).unwrap(), None);
     governor.charge("a", 1, 46.0);
-    let Clearance::Wait(until) = governor.preflight(1, 0).unwrap() else {
-        unreachable!("46 seconds of 45 are spent")
-    };
+    let until = governor.preflight(1, 0).unwrap().expect("46 seconds of 45 are spent");
     assert!(until > clock() && until.duration_since(clock()).as_secs() <= 60);
 }
 
@@ -35,7 +33,7 @@ fn the_floor_is_for_chunks_that_start_and_the_rest_for_those_under_way() {
     governor.observe(told(400));
     let refused = governor.preflight(2, 500).unwrap_err();
     assert!(matches!(refused, Error::BelowFloor { remaining: 400, floor: 500, .. }));
-    assert_eq!(governor.preflight(2, 0).unwrap(), Clearance::Go);
+    assert_eq!(governor.preflight(2, 0).unwrap(), None);
     governor.observe(told(0));
     let refused = governor.preflight(1, 0).unwrap_err();
     assert!(matches!(refused, Error::PrimaryLimit { .. }), "{refused:?}");
@@ -114,7 +112,7 @@ fn a_query_that_never_began_goes_again_in_its_own_place() {
     governor.charge("a", 1, 43.0);
     // One of 43 seconds is thought to take as long again.
     let Ok(Departure::Off(flight)) = governor.depart("a", 1, 0) else { unreachable!("43 of 45") };
-    assert!(matches!(governor.preflight(1, 0), Ok(Clearance::Wait(_))), "another has no room");
+    assert!(matches!(governor.preflight(1, 0), Ok(Some(_))), "another has no room");
     assert!(flight.may_go_again(0));
     governor.observe(told(0));
     assert!(!flight.may_go_again(0), "no points are left");

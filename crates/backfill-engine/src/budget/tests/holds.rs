@@ -9,7 +9,7 @@ fn a_secondary_limit_holds_everything_and_lasts_longer_each_time() {
     for seconds in [60, 120, 240, 480, 900, 900] {
         budget.secondary_limited(None, at(now));
         let until = at(now + seconds);
-        let held = Place::At { until, why: Why::Hold { until } };
+        let held = Place::At { until, why: Why::Hold };
         assert_eq!(budget.place("another", 4, 0, 1, at(now)), held);
         assert_eq!(budget.check(1, 0, at(now)), held);
         // The answers to what was in flight at the same time change nothing.

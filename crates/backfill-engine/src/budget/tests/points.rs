@@ -18,7 +18,7 @@ fn the_floor_is_kept_to_the_point() {
         (4_999, 4_999, 10, true),
     ] {
         let place = with(left, 1_000).place(FLOW, 2, floor, cost, at(0));
-        let why = Why::RateLimit { remaining: left, limit: 5_000, floor, until: at(1_001) };
+        let why = Why::RateLimit { remaining: left, limit: 5_000, floor };
         let expected = if waits { Place::At { until: at(1_001), why } } else { Place::Now };
         assert_eq!(place, expected, "{left} left, floor {floor}, cost {cost}");
         assert_eq!(with(left, 1_000).check(cost, floor, at(0)), expected);

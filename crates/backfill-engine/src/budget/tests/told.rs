@@ -52,8 +52,7 @@ fn figures_are_the_ones_people_know() {
 
 #[test]
 fn what_stands_in_the_way_reads_well() {
-    let until = at(3_600);
-    let limit = |remaining| Why::RateLimit { remaining, limit: 5_000, floor: 500, until };
+    let limit = |remaining| Why::RateLimit { remaining, limit: 5_000, floor: 500 };
     for (why, reason, words) in [
         (limit(0), Reason::RateLimited, "0 of 5000 points, resumes 23:13 UTC"),
         (
@@ -61,22 +60,14 @@ fn what_stands_in_the_way_reads_well() {
             Reason::RateLimited,
             "499 of 5000 points with a floor of 500, resumes 23:13 UTC",
         ),
+        (Why::Hold, Reason::SecondaryRateLimited, "GitHub asked to slow down, resumes 23:13 UTC"),
         (
-            Why::Hold { until },
-            Reason::SecondaryRateLimited,
-            "GitHub asked to slow down, resumes 23:13 UTC",
-        ),
-        (
-            Why::ResponseSeconds { until },
+            Why::ResponseSeconds,
             Reason::Paced,
             "this minute's response time is used up, resumes 23:13 UTC",
         ),
-        (
-            Why::Share { until },
-            Reason::Paced,
-            "other backfills are first, its share comes up 23:13 UTC",
-        ),
+        (Why::Share, Reason::Paced, "other backfills are first, its share comes up 23:13 UTC"),
     ] {
-        assert_eq!((why.reason(), why.to_string().as_str()), (reason, words));
+        assert_eq!((why.reason(), why.text(at(3_600)).as_str()), (reason, words));
     }
 }

@@ -37,7 +37,7 @@ fn without_limits_only_time_is_counted() {
     assert_eq!(budget.place(FLOW, 1, 500, 1, at(10)), Place::Now);
     budget.charge(FLOW, 1, 0.1, at(10));
     let until = at(70);
-    let full = Place::At { until, why: Why::ResponseSeconds { until } };
+    let full = Place::At { until, why: Why::ResponseSeconds };
     assert_eq!(budget.place(FLOW, 1, 500, 1, at(10)), full);
     assert_eq!(budget.check(1, 500, at(69)), full);
     assert_eq!(budget.check(1, 500, at(70)), Place::Now);

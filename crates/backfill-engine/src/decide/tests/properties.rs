@@ -19,7 +19,7 @@ fn any_seen() -> impl Strategy<Value = Seen> {
             seen.object.dry_run = flags[6];
             seen.permit = if flags[7] { Err(3) } else { Ok(()) };
             if flags[8] {
-                seen.place = Place::At { until: at(60), why: Why::Hold { until: at(60) } };
+                seen.place = Place::At { until: at(60), why: Why::Hold };
             }
             if flags[12] {
                 let missing = fault(Reason::CredentialsNotFound);

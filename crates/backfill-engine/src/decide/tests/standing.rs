@@ -24,11 +24,11 @@ fn paced(seen: &mut Seen) {
 }
 
 fn share(seen: &mut Seen) {
-    seen.place = Place::At { until: at(9), why: Why::Share { until: at(9) } };
+    seen.place = Place::At { until: at(9), why: Why::Share };
 }
 
 fn limited(seen: &mut Seen) {
-    let why = Why::RateLimit { remaining: 0, limit: 5_000, floor: 500, until: at(900) };
+    let why = Why::RateLimit { remaining: 0, limit: 5_000, floor: 500 };
     seen.place = Place::At { until: at(900), why };
 }
 

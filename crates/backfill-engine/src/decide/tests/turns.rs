@@ -21,7 +21,7 @@ fn a_short_pause_inside_a_walk_is_part_of_walking() {
     let edited = |seen: &mut Seen| row(seen).status = StateStatus::Failed;
     assert!(matches!(paced(59, edited), Pause::Turn { .. }), "the row must know");
     let share = |seen: &mut Seen| {
-        seen.place = Place::At { until: at(9), why: Why::Share { until: at(9) } };
+        seen.place = Place::At { until: at(9), why: Why::Share };
     };
     assert_eq!(pause_of(&with(share)), Pause::Breath);
     let before_the_walk = with(|seen| {
@@ -30,7 +30,7 @@ fn a_short_pause_inside_a_walk_is_part_of_walking() {
     });
     assert!(matches!(pause_of(&before_the_walk), Pause::Turn { .. }));
     let held = |seen: &mut Seen| {
-        seen.place = Place::At { until: at(9), why: Why::Hold { until: at(9) } };
+        seen.place = Place::At { until: at(9), why: Why::Hold };
     };
     assert!(matches!(pause_of(&with(held)), Pause::Turn { .. }), "GitHub's wish is told");
 }
@@ -65,7 +65,7 @@ fn a_trouble_is_counted_by_the_look_that_meets_it_alone() {
 #[test]
 fn who_waits_for_its_turn_keeps_its_share_and_only_who_is_queued_a_place() {
     let limited = with(|seen| {
-        seen.place = Place::At { until: at(60), why: Why::Hold { until: at(60) } };
+        seen.place = Place::At { until: at(60), why: Why::Hold };
     });
     for (seen, shares, queues) in [
         (walking(), true, false),
