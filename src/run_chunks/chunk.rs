@@ -51,79 +51,6 @@ impl From<Chunk> for Fetched {
     }
 }
 
-/// How large the page is that is asked for, as it shrinks inside a chunk; 0 before the first.
-#[derive(Default)]
-pub struct Asked(AtomicI64);
-
-/// Fetches and commits the chunk after `state`'s cursor; the state after it.
-pub async fn one(
-    run: &Run<'_>,
-    lease: &Lease,
-    state: &BackfillState,
-    signals: &impl Signals,
-    asked: &Asked,
-) -> Result<BackfillState, Halt> {
-    let claim = run.store.claim_chunk(lease).await?;
-    let result = fetch_and_commit(run, lease, &claim, state, signals, asked).await;
-    if let Err(halt) = &result {
-        let (word, detail) = match halt {
-            Halt::Wished(_) => ("dropped", "the object was deleted"),
-            Halt::Fault(fault) => (fault.reason.as_str(), fault.message.as_str()),
-        };
-        run.metrics.count(metrics::CHUNKS, &["failed"], 1);
-        let repository = &state.repository_name;
-        tracing::warn!(%repository, chunk = claim.number, reason = word, detail, "chunk failed");
-        // If this write fails too, the next acquire closes the row as abandoned.
-        let _ = run.store.fail_chunk(lease, &format!("{word}: {detail}")).await;
-    }
-    result
-}
-
-/// Ends a chunk that took too long; the next one is half as large as what was asked for last.
-pub async fn give_up(
-    run: &Run<'_>,
-    lease: &Lease,
-    state: &BackfillState,
-    asked: &Asked,
-) -> Result<BackfillState, Halt> {
-    let size = failed_size(size_before(run, state).size, asked.0.load(Relaxed));
-    run.store.fail_chunk(lease, Reason::ChunkTimedOut.as_str()).await?;
-    run.store.set_chunk_size(lease, (size / 2).max(1)).await?;
-    Err(Halt::Fault(faults::chunk_timed_out(size)))
-}
-
-/// What took too long: what was asked for last, or what would have been asked for.
-fn failed_size(before: i64, asked: i64) -> i64 {
-    if asked > 0 { asked } else { before }
-}
-
-async fn fetch_and_commit(
-    run: &Run<'_>,
-    lease: &Lease,
-    claim: &ChunkClaim,
-    state: &BackfillState,
-    signals: &impl Signals,
-    asked: &Asked,
-) -> Result<BackfillState, Halt> {
-    if claim.first_cursor != state.cursor {
-        return Err(Halt::Fault(faults::set_back()));
-    }
-    let (after, requests, points) = match seek(run, state, claim.first_cursor.clone()).await? {
-        Seek::Found { after, requests, points } => (after, requests, points),
-        Seek::Further { end_cursor, has_next_page, requests, points } => {
-            let fetched =
-                Fetched { end_cursor, has_next_page, requests, points, ..Fetched::default() };
-            let size = size_before(run, state);
-            return commit(run, lease, claim, state, signals, fetched, size).await;
-        }
-    };
-    let after = after.as_ref();
-    let (mut fetched, size) = fetch(run, lease, state, after, claim.abandoned, asked).await?;
-    fetched.requests += requests;
-    fetched.points += points;
-    commit(run, lease, claim, state, signals, fetched, size).await
-}
-
 enum Seek {
     /// The page after this cursor is inside the window.
     Found { after: Option<Cursor>, requests: i64, points: i64 },
@@ -131,152 +58,217 @@ enum Seek {
     Further { end_cursor: Option<Cursor>, has_next_page: bool, requests: i64, points: i64 },
 }
 
-/// Steps over what is newer than the window with the light list, one point a hundred.
-async fn seek(run: &Run<'_>, state: &BackfillState, first: Option<Cursor>) -> Result<Seek, Halt> {
-    let inside = Seek::Found { after: first.clone(), requests: 0, points: 0 };
-    let Some(until) = state.bounds.until.filter(|_| state.back_to.is_none()) else {
-        return Ok(inside);
-    };
-    let page = run.github.index(&state.repository_node_id, first.as_ref(), SEEK_PAGE, 0).await;
-    let page = page.map_err(isolate::unlisted)?;
-    let (requests, points) = (1, 1);
-    let newer = page.entries.iter().take_while(|entry| entry.created_at >= until).last();
-    let after = newer.map(|entry| entry.cursor.clone()).or(first);
-    if page.entries.iter().any(|entry| entry.created_at < until) {
-        return Ok(Seek::Found { after, requests, points });
+/// An attempt at the chunk after `state`'s cursor.
+pub struct Attempt<'a, S> {
+    pub run: &'a Run<'a>,
+    pub lease: &'a Lease,
+    pub state: &'a BackfillState,
+    pub signals: &'a S,
+    /// How large the page is that is asked for, as it shrinks; 0 before the first.
+    pub asked: AtomicI64,
+}
+
+impl<S: Signals> Attempt<'_, S> {
+    /// Fetches and commits the chunk; the state after it.
+    pub async fn finish(&self) -> Result<BackfillState, Halt> {
+        let Self { run, lease, state, .. } = self;
+        let claim = run.store.claim_chunk(lease).await?;
+        let result = self.fetch_and_commit(&claim).await;
+        if let Err(halt) = &result {
+            let (word, detail) = match halt {
+                Halt::Wished(_) => ("dropped", "the object was deleted"),
+                Halt::Fault(fault) => (fault.reason.as_str(), fault.message.as_str()),
+            };
+            run.metrics.count(metrics::CHUNKS, &["failed"], 1);
+            let repository = &state.repository_name;
+            tracing::warn!(%repository, chunk = claim.number, reason = word, detail, "chunk failed");
+            // If this write fails too, the next acquire closes the row as abandoned.
+            let _ = run.store.fail_chunk(lease, &format!("{word}: {detail}")).await;
+        }
+        result
     }
-    let end_cursor = page.end_cursor.or(after);
-    Ok(Seek::Further { end_cursor, has_next_page: page.has_next_page, requests, points })
-}
 
-/// The size the next page starts at.
-fn size_before(run: &Run<'_>, state: &BackfillState) -> SizeState {
-    let bounds = SizeBounds::from(&run.spec.chunk);
-    let size = state
-        .chunk_size
-        .unwrap_or_else(|| chunk::start_size(state.total_pull_requests, None, bounds));
-    SizeState { size: bounds.hold(size), quick_pages: state.quick_pages }
-}
+    /// Ends a chunk that took too long; the next one is half as large as what was asked for last.
+    pub async fn give_up(&self) -> Result<BackfillState, Halt> {
+        let (store, lease) = (self.run.store, self.lease);
+        let size = failed_size(self.size_before().size, self.asked.load(Relaxed));
+        store.fail_chunk(lease, Reason::ChunkTimedOut.as_str()).await?;
+        store.set_chunk_size(lease, (size / 2).max(1)).await?;
+        Err(Halt::Fault(faults::chunk_timed_out(size)))
+    }
 
-/// Fetches the page after `after`, smaller and smaller until GitHub can answer.
-///
-/// `abandoned` claims of the same page were left without an outcome before.
-async fn fetch(
-    run: &Run<'_>,
-    lease: &Lease,
-    state: &BackfillState,
-    after: Option<&Cursor>,
-    abandoned: i64,
-    asked: &Asked,
-) -> Result<(Fetched, SizeState), Halt> {
-    let bounds = SizeBounds::from(&run.spec.chunk);
-    let mut size = size_before(run, state);
-    size.size = chunk::after_abandoned(size.size, abandoned);
-    let mut retried = false;
-    loop {
-        let request = ChunkRequest {
-            repository: &state.repository_name,
-            node_id: &state.repository_node_id,
-            after,
-            size: size.size.min(room(state)),
-            parts: &state.bounds.parts,
-        };
-        asked.0.store(request.size, Relaxed);
-        let error = match run.github.chunk(&request).await {
-            Ok(chunk) => {
-                let fetched = Fetched::from(chunk);
-                let failures = state.recent_failures;
-                let size = chunk::after_page(size, fetched.list_seconds, failures, bounds);
-                return Ok((fetched, size));
+    async fn fetch_and_commit(&self, claim: &ChunkClaim) -> Result<BackfillState, Halt> {
+        if claim.first_cursor != self.state.cursor {
+            return Err(Halt::Fault(faults::set_back()));
+        }
+        let (after, requests, points) = match self.seek(claim.first_cursor.clone()).await? {
+            Seek::Found { after, requests, points } => (after, requests, points),
+            Seek::Further { end_cursor, has_next_page, requests, points } => {
+                let fetched =
+                    Fetched { end_cursor, has_next_page, requests, points, ..Fetched::default() };
+                return self.commit(claim, fetched, self.size_before()).await;
             }
-            Err(error) if error.is_size_related() => error,
-            Err(error) => return Err(error.into()),
         };
-        // An answer that was too large once would be so again.
-        retried |= matches!(error, backfill_github::Error::Oversized { .. });
-        let elapsed = error.elapsed().unwrap_or_default().as_secs_f64();
-        match chunk::after_failure(request.size, elapsed, retried, bounds) {
-            AfterFailure::SameSize => retried = true,
-            AfterFailure::Shrink(smaller) => {
-                tracing::info!(from = request.size, to = smaller, "page made smaller");
-                size = SizeState { size: smaller, quick_pages: 0 };
-                retried = false;
-            }
-            AfterFailure::Alone => {
-                let fetched = isolate::alone(run, lease, state, after, &error).await?;
-                return Ok((fetched, SizeState { quick_pages: 0, ..size }));
+        let (mut fetched, size) = self.fetch(after.as_ref(), claim.abandoned).await?;
+        fetched.requests += requests;
+        fetched.points += points;
+        self.commit(claim, fetched, size).await
+    }
+
+    /// Steps over what is newer than the window with the light list, one point a hundred.
+    async fn seek(&self, first: Option<Cursor>) -> Result<Seek, Halt> {
+        let inside = Seek::Found { after: first.clone(), requests: 0, points: 0 };
+        let Some(until) = self.state.bounds.until.filter(|_| self.state.back_to.is_none()) else {
+            return Ok(inside);
+        };
+        let page = self
+            .run
+            .github
+            .index(&self.state.repository_node_id, first.as_ref(), SEEK_PAGE, 0)
+            .await;
+        let page = page.map_err(isolate::unlisted)?;
+        let (requests, points) = (1, 1);
+        let newer = page.entries.iter().take_while(|entry| entry.created_at >= until).last();
+        let after = newer.map(|entry| entry.cursor.clone()).or(first);
+        if page.entries.iter().any(|entry| entry.created_at < until) {
+            return Ok(Seek::Found { after, requests, points });
+        }
+        let end_cursor = page.end_cursor.or(after);
+        Ok(Seek::Further { end_cursor, has_next_page: page.has_next_page, requests, points })
+    }
+
+    /// The size the next page starts at.
+    fn size_before(&self) -> SizeState {
+        let state = self.state;
+        let bounds = SizeBounds::from(&self.run.spec.chunk);
+        let size = state
+            .chunk_size
+            .unwrap_or_else(|| chunk::start_size(state.total_pull_requests, None, bounds));
+        SizeState { size: bounds.hold(size), quick_pages: state.quick_pages }
+    }
+
+    /// Fetches the page after `after`, smaller and smaller until GitHub can answer.
+    ///
+    /// `abandoned` claims of the same page were left without an outcome before.
+    async fn fetch(
+        &self,
+        after: Option<&Cursor>,
+        abandoned: i64,
+    ) -> Result<(Fetched, SizeState), Halt> {
+        let Self { run, lease, state, .. } = self;
+        let bounds = SizeBounds::from(&run.spec.chunk);
+        let mut size = self.size_before();
+        size.size = chunk::after_abandoned(size.size, abandoned);
+        let mut retried = false;
+        loop {
+            let request = ChunkRequest {
+                repository: &state.repository_name,
+                node_id: &state.repository_node_id,
+                after,
+                size: size.size.min(self.room()),
+                parts: &state.bounds.parts,
+            };
+            self.asked.store(request.size, Relaxed);
+            let error = match run.github.chunk(&request).await {
+                Ok(chunk) => {
+                    let fetched = Fetched::from(chunk);
+                    let failures = state.recent_failures;
+                    let size = chunk::after_page(size, fetched.list_seconds, failures, bounds);
+                    return Ok((fetched, size));
+                }
+                Err(error) if error.is_size_related() => error,
+                Err(error) => return Err(error.into()),
+            };
+            // An answer that was too large once would be so again.
+            retried |= matches!(error, backfill_github::Error::Oversized { .. });
+            let elapsed = error.elapsed().unwrap_or_default().as_secs_f64();
+            match chunk::after_failure(request.size, elapsed, retried, bounds) {
+                AfterFailure::SameSize => retried = true,
+                AfterFailure::Shrink(smaller) => {
+                    tracing::info!(from = request.size, to = smaller, "page made smaller");
+                    size = SizeState { size: smaller, quick_pages: 0 };
+                    retried = false;
+                }
+                AfterFailure::Alone => {
+                    let fetched = isolate::alone(run, lease, state, after, &error).await?;
+                    return Ok((fetched, SizeState { quick_pages: 0, ..size }));
+                }
             }
         }
     }
+
+    /// How many more pull requests the walk may take.
+    fn room(&self) -> i64 {
+        let most = self.state.bounds.max_pull_requests.unwrap_or(i64::MAX);
+        (most - self.state.processed_pull_requests).max(1)
+    }
+
+    async fn commit(
+        &self,
+        claim: &ChunkClaim,
+        mut fetched: Fetched,
+        size: SizeState,
+    ) -> Result<BackfillState, Halt> {
+        let Self { run, lease, state, signals, .. } = self;
+        let at_edge = cut(&mut fetched.pull_requests, &state.bounds);
+        if fetched.quarantined.is_empty() {
+            fetched.quarantined = isolate::in_part(&fetched.pull_requests, &state.bounds.parts);
+        }
+        // One that was read in part is both stored and set aside.
+        let apart = fetched
+            .quarantined
+            .iter()
+            .filter(|one| !fetched.pull_requests.iter().any(|stored| stored.number == one.number));
+        let taken = count(fetched.pull_requests.len() + apart.count());
+        let most = state.bounds.max_pull_requests;
+        let full = most.is_some_and(|most| state.processed_pull_requests + taken >= most);
+        let done = at_edge || full || !fetched.has_next_page;
+        let back_to = fetched.pull_requests.last().map(|last| last.created_at).or(fetched.back_to);
+        let interval = Interval::of(&run.spec.pacing, run.spec.priority);
+        let burst =
+            interval.done_in_burst(state.period_chunks, state.last_progress_at, state.read_at);
+        let commit = ChunkCommit {
+            back_to,
+            period_chunks: burst + 1,
+            next_stage: done.then_some(Stage::Verify),
+            end_cursor: fetched.end_cursor.or_else(|| claim.first_cursor.clone()),
+            chunk_size: size.size,
+            quick_pages: size.quick_pages,
+            api_calls: fetched.requests,
+            points: fetched.points,
+            rate_limit_remaining: run.github.governor().limits().map(|limits| limits.remaining),
+            pull_requests: fetched.pull_requests,
+            quarantined: fetched.quarantined,
+        };
+        if signals.wish() == Wish::Drop {
+            return Err(Halt::Wished(Stop::Dropped));
+        }
+        let committed = run.store.commit_chunk(lease, claim, &commit).await?;
+        let quarantined = count(commit.quarantined.len());
+        let rows_written = committed.written + committed.child_rows_written;
+        run.metrics.count(metrics::ROWS, &["written"], rows_written);
+        run.metrics.count(metrics::ROWS, &["unchanged"], committed.unchanged);
+        run.metrics.count(metrics::PULL_REQUESTS, &["stored"], count(commit.pull_requests.len()));
+        run.metrics.count(metrics::PULL_REQUESTS, &["quarantined"], quarantined);
+        run.metrics.count(metrics::SANITIZED_CHARACTERS, &[], fetched.removed_characters);
+        tracing::info!(
+            repository = %state.repository_name,
+            chunk = claim.number,
+            pull_requests = taken,
+            quarantined,
+            rows_written,
+            unchanged = committed.unchanged,
+            requests = fetched.requests,
+            points = fetched.points,
+            "chunk committed"
+        );
+        Ok(committed.state)
+    }
 }
 
-/// How many more pull requests the walk may take.
-fn room(state: &BackfillState) -> i64 {
-    let most = state.bounds.max_pull_requests.unwrap_or(i64::MAX);
-    (most - state.processed_pull_requests).max(1)
-}
-
-async fn commit(
-    run: &Run<'_>,
-    lease: &Lease,
-    claim: &ChunkClaim,
-    state: &BackfillState,
-    signals: &impl Signals,
-    mut fetched: Fetched,
-    size: SizeState,
-) -> Result<BackfillState, Halt> {
-    let at_edge = cut(&mut fetched.pull_requests, &state.bounds);
-    if fetched.quarantined.is_empty() {
-        fetched.quarantined = isolate::in_part(&fetched.pull_requests, &state.bounds.parts);
-    }
-    // One that was read in part is both stored and set aside.
-    let apart = fetched
-        .quarantined
-        .iter()
-        .filter(|one| !fetched.pull_requests.iter().any(|stored| stored.number == one.number));
-    let taken = count(fetched.pull_requests.len() + apart.count());
-    let most = state.bounds.max_pull_requests;
-    let full = most.is_some_and(|most| state.processed_pull_requests + taken >= most);
-    let done = at_edge || full || !fetched.has_next_page;
-    let back_to = fetched.pull_requests.last().map(|last| last.created_at).or(fetched.back_to);
-    let interval = Interval::of(&run.spec.pacing, run.spec.priority);
-    let burst = interval.done_in_burst(state.period_chunks, state.last_progress_at, state.read_at);
-    let commit = ChunkCommit {
-        back_to,
-        period_chunks: burst + 1,
-        next_stage: done.then_some(Stage::Verify),
-        end_cursor: fetched.end_cursor.or_else(|| claim.first_cursor.clone()),
-        chunk_size: size.size,
-        quick_pages: size.quick_pages,
-        api_calls: fetched.requests,
-        points: fetched.points,
-        rate_limit_remaining: run.github.governor().limits().map(|limits| limits.remaining),
-        pull_requests: fetched.pull_requests,
-        quarantined: fetched.quarantined,
-    };
-    if signals.wish() == Wish::Drop {
-        return Err(Halt::Wished(Stop::Dropped));
-    }
-    let committed = run.store.commit_chunk(lease, claim, &commit).await?;
-    let quarantined = count(commit.quarantined.len());
-    let rows_written = committed.written + committed.child_rows_written;
-    run.metrics.count(metrics::ROWS, &["written"], rows_written);
-    run.metrics.count(metrics::ROWS, &["unchanged"], committed.unchanged);
-    run.metrics.count(metrics::PULL_REQUESTS, &["stored"], count(commit.pull_requests.len()));
-    run.metrics.count(metrics::PULL_REQUESTS, &["quarantined"], quarantined);
-    run.metrics.count(metrics::SANITIZED_CHARACTERS, &[], fetched.removed_characters);
-    tracing::info!(
-        repository = %state.repository_name,
-        chunk = claim.number,
-        pull_requests = taken,
-        quarantined,
-        rows_written,
-        unchanged = committed.unchanged,
-        requests = fetched.requests,
-        points = fetched.points,
-        "chunk committed"
-    );
-    Ok(committed.state)
+/// What took too long: what was asked for last, or what would have been asked for.
+fn failed_size(before: i64, asked: i64) -> i64 {
+    if asked > 0 { asked } else { before }
 }
 
 /// Drops what is older than the window; true if the window's edge was met.

@@ -8,6 +8,7 @@ mod isolate;
 mod room;
 mod verify;
 
+use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
 use backfill_api::{Reason, RepositoryBackfillSpec, Stage};
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 
 use crate::faults;
 use crate::metrics::{self, Metrics};
+use chunk::Attempt;
 use room::before_chunk;
 pub use room::{estimated_points, paced_until};
 
@@ -200,11 +202,10 @@ async fn chunks(
             return Err(stop_of(run, faults::of_store(&error), committed == 0));
         }
         let begun = Instant::now();
-        let asked = chunk::Asked::default();
-        let one = chunk::one(run, lease, state, signals, &asked);
-        let result = match run.github.in_time(CHUNK_TIMEOUT, one).await {
+        let attempt = Attempt { run, lease, state, signals, asked: AtomicI64::default() };
+        let result = match run.github.in_time(CHUNK_TIMEOUT, attempt.finish()).await {
             Some(result) => result,
-            None => chunk::give_up(run, lease, state, &asked).await,
+            None => attempt.give_up().await,
         };
         match result {
             Ok(next) => {
