@@ -127,6 +127,10 @@ pub struct OperatorArgs {
     /// Base URL of GitHub's API; GraphQL is asked at `<url>/graphql`.
     #[arg(long, env = "GITHUB_URL", default_value = "https://api.github.com")]
     pub github_url: String,
+    /// Proxy to go to GitHub by, `http://HOST:PORT` or `https://HOST:PORT`, without user and
+    /// password. The proxies that `HTTPS_PROXY` and its like name are not used.
+    #[arg(long, env = "GITHUB_PROXY", hide_env_values = true)]
+    pub github_proxy: Option<String>,
     /// Where /metrics, /livez and /readyz are served.
     #[arg(long, env = "LISTEN_ADDRESS", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,

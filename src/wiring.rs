@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use backfill_api::Disposition;
-use backfill_github::GitHub;
+use backfill_github::{GitHub, Proxy};
 use backfill_store::Store;
 use futures::future::OptionFuture;
 use jiff::Timestamp;
@@ -169,8 +169,14 @@ async fn migrate_or_keep_trying(store: Store, done: Arc<AtomicBool>) -> anyhow::
 }
 
 fn github(args: &OperatorArgs, metrics: Arc<Metrics>) -> anyhow::Result<GitHub> {
+    let proxy = args.github_proxy.as_deref().map(Proxy::parse).transpose();
+    let proxy = proxy.context("--github-proxy cannot be used")?;
+    if let Some(proxy) = &proxy {
+        tracing::info!(%proxy, "GitHub is reached by a proxy");
+    }
     GitHub::new(backfill_github::Config {
         url: args.github_url.clone(),
+        proxy,
         user_agent: concat!("backfill-operator/", env!("CARGO_PKG_VERSION")).to_owned(),
         clock: now,
         request_timeout: REQUEST_TIMEOUT,

@@ -15,6 +15,7 @@ mod image;
 mod limits;
 mod outage;
 mod owners;
+mod reach;
 mod secrecy;
 mod serving;
 mod support;

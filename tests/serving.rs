@@ -129,6 +129,7 @@ async fn what_cannot_be_used_ends_the_start_and_is_named() {
     let cases = [
         ("--metrics-cert-dir", "/nowhere/tls.crt cannot be read"),
         ("--metrics-token-file", "/nowhere cannot be read"),
+        ("--github-proxy", "a proxy must be http://HOST:PORT or https://HOST:PORT, without user"),
     ];
     for (flag, cause) in cases {
         let mut ground = Ground::new(cluster, &Setup::default()).await;

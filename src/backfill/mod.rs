@@ -130,6 +130,7 @@ mod tests {
         let options = backfill_store::Options::new(nowhere.into(), "one");
         let github = GitHub::new(backfill_github::Config {
             url: "http://127.0.0.1:1".to_owned(),
+            proxy: None,
             user_agent: "test".to_owned(),
             clock,
             request_timeout: Duration::from_secs(1),

@@ -59,6 +59,7 @@ fn a_bad_value_is_refused_with_its_name() {
 #[test]
 fn what_the_operator_would_refuse_or_misread_is_refused_before() {
     let levels = "off, error, warn, info, debug or trace, or target=level";
+    let proxy = "http://HOST:PORT or https://HOST:PORT, without user, password, path and query";
     let alone = "a tag goes into image.tag, a digest into image.digest";
     let table = [
         // tracing takes such a word for a target, and logs nothing of all others.
@@ -70,6 +71,12 @@ fn what_the_operator_would_refuse_or_misread_is_refused_before() {
         ("operator.listenHost=10.0.0.01", "/operator/listenHost"),
         ("operator.githubUrl=https://octo.ghe.com:65536", "/operator/githubUrl"),
         ("operator.githubUrl=http://127.0.0.256", "/operator/githubUrl"),
+        ("operator.githubProxy=proxy.example.com:3128", proxy),
+        ("operator.githubProxy=socks5://proxy.example.com:1080", proxy),
+        ("operator.githubProxy=http://me:secret@proxy.example.com:3128", proxy),
+        ("operator.githubProxy=http://proxy.example.com:3128/path", proxy),
+        ("operator.githubProxy=http://proxy.example.com:65536", proxy),
+        ("extraEnv[0].name=GITHUB_PROXY", "a variable that the chart does not set itself"),
         ("image.repository=registry.example.com/operator:1", alone),
         ("image.repository=registry.example.com/operator@sha256:0", alone),
     ];
@@ -225,6 +232,8 @@ fn a_good_value_of_an_odd_form_is_taken() {
         "operator.githubUrl=https://octo.ghe.com:65535",
         "operator.githubUrl=http://127.0.0.1:8080",
         "operator.githubUrl=http://[::1]:8080/",
+        "operator.githubProxy=http://proxy.example.com:3128",
+        "operator.githubProxy=https://[fd00::1]:8443/",
         "operator.log=off",
         "operator.log=backfill_operator=debug",
         r"operator.log=info\,kube=warn\,backfill_operator::web=trace",

@@ -61,12 +61,43 @@ impl fmt::Debug for OnAnswer {
     }
 }
 
+/// A proxy that GitHub is reached by: `http://HOST:PORT` or `https://HOST:PORT`.
+#[derive(Clone, Debug)]
+pub struct Proxy(Url);
+
+impl Proxy {
+    /// Reads an address. One with a user or a password is refused, because it is shown where flags
+    /// are shown; so the refusal does not repeat it.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let whole = |url: &Url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.path() == "/"
+                && url.query().is_none()
+                && url.fragment().is_none()
+        };
+        let refused = "a proxy must be http://HOST:PORT or https://HOST:PORT, without user, \
+                       password, path and query";
+        let url = Url::parse(text).ok().filter(whole);
+        url.map(Self).ok_or_else(|| Error::Configuration(refused.to_owned()))
+    }
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
 /// How GitHub is reached.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Base of the API: `https://api.github.com`, or `https://HOST/api` of an Enterprise Server.
     /// GraphQL is at `<url>/graphql`.
     pub url: String,
+    /// The proxy in between. None of the environment's is ever used.
+    pub proxy: Option<Proxy>,
     /// GitHub refuses requests without one.
     pub user_agent: String,
     /// Reads the time.
@@ -108,10 +139,19 @@ impl Config {
             .http2_keep_alive_timeout(KEEP_ALIVE.1)
             .http2_keep_alive_while_idle(true)
             .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .https_only(endpoint.scheme() == "https")
             .gzip(true);
-        let is_plain = endpoint.scheme() == "http";
-        let builder = if is_plain { builder.no_proxy() } else { builder.https_only(true) };
-        builder.build().map_err(|error| Error::Configuration(chain(&error)))
+        let broken = |error: reqwest::Error| Error::Configuration(chain(&error));
+        let builder = match &self.proxy {
+            None => builder,
+            Some(_) if endpoint.scheme() == "http" => {
+                let why = format!("{}: a proxy is for https alone", self.url);
+                return Err(Error::Configuration(why));
+            }
+            Some(Proxy(url)) => builder.proxy(reqwest::Proxy::https(url.clone()).map_err(broken)?),
+        };
+        builder.build().map_err(broken)
     }
 }
 

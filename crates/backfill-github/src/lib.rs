@@ -19,7 +19,7 @@ mod repository;
 pub use alone::Depth;
 pub use chunk::{Chunk, ChunkRequest};
 pub use client::{Client, GitHub};
-pub use config::{Clock, Config, Exchange, OnAnswer};
+pub use config::{Clock, Config, Exchange, OnAnswer, Proxy};
 pub use error::Error;
 pub use governor::Governor;
 pub use repository::{Index, Resolved};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use backfill_api::Reason;
 use backfill_engine::budget::BudgetSnapshot;
 use backfill_engine::model::Cursor;
-use backfill_github::{ChunkRequest, Config, Error, GitHub};
+use backfill_github::{ChunkRequest, Config, Error, GitHub, Proxy};
 use canned::{
     GOOD, ROUNDS, TOKEN, answer, clock, config, listening, once, packed, resolve, server,
 };
@@ -314,5 +314,38 @@ fn only_loopback_may_be_plain() {
         ("", true),
     ] {
         assert!(!new(url, allow_http), "{url}");
+    }
+}
+
+#[test]
+fn a_proxy_is_an_address_without_a_password_and_for_https_alone() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    for (text, shown) in [
+        ("http://proxy.example.com:3128", "http://proxy.example.com:3128"),
+        ("https://10.0.0.1/", "https://10.0.0.1"),
+        ("http://[fd00::1]:8080", "http://[fd00::1]:8080"),
+    ] {
+        let proxy = Proxy::parse(text).unwrap();
+        assert_eq!(proxy.to_string(), shown);
+        let with = |url: &str| Config { proxy: Some(proxy.clone()), ..config(url.to_owned()) };
+        assert!(GitHub::new(with("https://api.github.com")).is_ok());
+        let refused = GitHub::new(with("http://127.0.0.1:1")).unwrap_err().to_string();
+        assert!(refused.contains("a proxy is for https alone"), "{refused}");
+    }
+    for text in [
+        "proxy.example.com:3128",
+        "socks5://proxy.example.com:1080",
+        "http://me@proxy.example.com:3128",
+        "http://:canary@proxy.example.com:3128",
+        "http://me:canary@proxy.example.com:3128",
+        "http://proxy.example.com:3128/canary",
+        "http://proxy.example.com:3128/?canary",
+        "http://proxy.example.com:3128/#canary",
+        "http://",
+        "",
+    ] {
+        let refused = Proxy::parse(text).unwrap_err().to_string();
+        assert!(refused.contains("http://HOST:PORT or https://HOST:PORT"), "{text}: {refused}");
+        assert!(!refused.contains("canary"), "{text}: {refused}");
     }
 }

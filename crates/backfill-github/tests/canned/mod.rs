@@ -26,6 +26,7 @@ pub fn clock() -> Timestamp {
 pub fn config(url: String) -> Config {
     Config {
         url,
+        proxy: None,
         user_agent: "backfill-operator/test".to_owned(),
         clock,
         request_timeout: Duration::from_secs(10),

@@ -78,6 +78,7 @@ impl Served {
     pub fn github(&self) -> GitHub {
         GitHub::new(Config {
             url: self.url.clone(),
+            proxy: None,
             user_agent: "backfill-operator/test".to_owned(),
             clock: now,
             request_timeout: Duration::from_secs(30),

@@ -1,0 +1,170 @@
+//! The way to GitHub: which proxy it goes by, and whose certificate it believes.
+//!
+//! Whoever plays GitHub here knows no token, and keeps what it was told.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use rcgen::{CertificateParams, Issuer, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, Stream};
+use serde_json::json;
+use testbed::Cluster;
+
+use crate::support::{Ground, Setup, Trial, World};
+
+const ANSWER: &str = "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\n\
+                      content-length: 29\r\nconnection: close\r\n\r\n\
+                      {\"message\":\"Bad credentials\"}";
+
+/// An authority of the test.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// What a server needs to show a certificate for `name`, valid in these years.
+    fn issue(&self, name: &str, years: (i32, i32)) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+        params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+        let chain = vec![params.signed_by(&key, &self.issuer).unwrap().der().clone()];
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
+        Arc::new(config.unwrap())
+    }
+}
+
+/// A server on a loopback port, and what clients told it.
+struct Listening {
+    port: u16,
+    told: Arc<Mutex<Vec<String>>>,
+}
+
+impl Listening {
+    /// Each connection has a thread of its own, which ends with it.
+    fn start(serve: impl Fn(TcpStream, &Mutex<Vec<String>>) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let (serve, kept) = (Arc::new(serve), told.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (serve, kept) = (serve.clone(), kept.clone());
+                thread::spawn(move || serve(stream, &kept));
+            }
+        });
+        Self { port, told }
+    }
+
+    fn told(&self) -> Vec<String> {
+        self.told.lock().unwrap().clone()
+    }
+}
+
+/// Somebody who speaks TLS with the certificate of the moment and refuses every token.
+fn false_github(shown: &Arc<Mutex<Arc<ServerConfig>>>) -> Listening {
+    let shown = shown.clone();
+    Listening::start(move |mut stream, told| {
+        let config = shown.lock().unwrap().clone();
+        let mut connection = ServerConnection::new(config).unwrap();
+        let mut tls = Stream::new(&mut connection, &mut stream);
+        let mut heard = [0; 16 * 1024];
+        let read = tls.read(&mut heard).unwrap_or(0);
+        if read > 0 {
+            told.lock().unwrap().push(String::from_utf8_lossy(&heard[..read]).into_owned());
+            let _ = tls.write_all(ANSWER.as_bytes());
+            let _ = tls.flush();
+        }
+        let _ = stream.shutdown(Shutdown::Write);
+    })
+}
+
+/// A proxy that keeps the first line of each request, and connects to whom it names.
+fn proxy() -> Listening {
+    Listening::start(|client, told| {
+        let mut reader = BufReader::new(client.try_clone().unwrap());
+        let mut first = String::new();
+        reader.read_line(&mut first).unwrap();
+        told.lock().unwrap().push(first.trim().to_owned());
+        let mut line = String::new();
+        while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+            line.clear();
+        }
+        let server = TcpStream::connect(first.split(' ').nth(1).unwrap()).unwrap();
+        let mut answers = client;
+        answers.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
+        let (mut from, mut to) = (server.try_clone().unwrap(), server);
+        let back = thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut answers);
+            let _ = answers.shutdown(Shutdown::Both);
+        });
+        let _ = std::io::copy(&mut reader, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+        back.join().unwrap();
+    })
+}
+
+/// An operator to come that has `github` for GitHub and trusts `authority` alone.
+async fn ground(authority: &Authority, github: &Listening) -> Ground {
+    let cluster = Cluster::shared().await.unwrap();
+    let mut ground = Ground::new(cluster, &Setup::from(World::of("acme/api", 1))).await;
+    let trusted = ground.dir.path().join("trusted.pem");
+    std::fs::write(&trusted, &authority.pem).unwrap();
+    let trusted = trusted.display().to_string();
+    ground.options.env.insert("SSL_CERT_FILE".to_owned(), trusted);
+    ground.options.github_url = format!("https://localhost:{}", github.port);
+    ground
+}
+
+/// Waits until GitHub has refused the token, which it has then been shown.
+async fn refused(trial: &Trial, github: &Listening) {
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    trial.until_reason("api", "CredentialsInvalid").await;
+    let told = github.told();
+    assert!(told.iter().all(|request| request.contains(&trial.token)), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_environment_is_never_used() {
+    let authority = Authority::new();
+    let shown = Arc::new(Mutex::new(authority.issue("localhost", (2020, 2100))));
+    let (github, proxy) = (false_github(&shown), proxy());
+    let mut ground = ground(&authority, &github).await;
+    for name in ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"] {
+        let url = format!("http://127.0.0.1:{}", proxy.port);
+        ground.options.env.insert(name.to_owned(), url);
+    }
+    let trial = ground.start().await;
+    refused(&trial, &github).await;
+    assert_eq!(proxy.told(), Vec::<String>::new());
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn the_proxy_of_the_flag_is_used_and_cannot_read_what_passes() {
+    let authority = Authority::new();
+    let shown = Arc::new(Mutex::new(authority.issue("localhost", (2020, 2100))));
+    let (github, proxy) = (false_github(&shown), proxy());
+    let mut ground = ground(&authority, &github).await;
+    ground.options.args.push(format!("--github-proxy=http://127.0.0.1:{}", proxy.port));
+    // What the environment says of whom no proxy is for does not count either.
+    ground.options.env.insert("NO_PROXY".to_owned(), "*".to_owned());
+    let trial = ground.start().await;
+    refused(&trial, &github).await;
+    let (told, asked) = (proxy.told(), format!("CONNECT localhost:{} HTTP/1.1", github.port));
+    assert!(!told.is_empty() && told.iter().all(|line| *line == asked), "{told:?}");
+    trial.finish().await;
+}
