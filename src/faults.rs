@@ -12,7 +12,7 @@ pub fn of_github(error: &backfill_github::Error) -> Fault {
     Fault { reason: error.reason(), message: with_cause(error), not_before: error.until() }
 }
 
-/// The error; of a failed connection also its innermost cause: a name, a port, a certificate.
+/// The error; of a failed connection also its innermost cause: a name, a port.
 fn with_cause(error: &backfill_github::Error) -> String {
     use backfill_github::Error::{Interrupted, Unreachable};
     let mut cause = matches!(error, Unreachable(_) | Interrupted { .. })

@@ -7,14 +7,18 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use backfill_api::RepositoryBackfill;
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, Stream};
 use serde_json::json;
 use testbed::Cluster;
 
-use crate::support::{Ground, Setup, Trial, World};
+use crate::support::objects::message;
+use crate::support::{Ground, Setup, Trial, World, has, reason};
 
+/// Years of a certificate that holds.
+const HOLDS: (i32, i32) = (2020, 2100);
 const ANSWER: &str = "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\n\
                       content-length: 29\r\nconnection: close\r\n\r\n\
                       {\"message\":\"Bad credentials\"}";
@@ -26,9 +30,10 @@ struct Authority {
 }
 
 impl Authority {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem }
@@ -139,8 +144,8 @@ async fn refused(trial: &Trial, github: &Listening) {
 
 #[tokio::test]
 async fn a_proxy_of_the_environment_is_never_used() {
-    let authority = Authority::new();
-    let shown = Arc::new(Mutex::new(authority.issue("localhost", (2020, 2100))));
+    let authority = Authority::new("known");
+    let shown = Arc::new(Mutex::new(authority.issue("localhost", HOLDS)));
     let (github, proxy) = (false_github(&shown), proxy());
     let mut ground = ground(&authority, &github).await;
     for name in ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"] {
@@ -155,8 +160,8 @@ async fn a_proxy_of_the_environment_is_never_used() {
 
 #[tokio::test]
 async fn the_proxy_of_the_flag_is_used_and_cannot_read_what_passes() {
-    let authority = Authority::new();
-    let shown = Arc::new(Mutex::new(authority.issue("localhost", (2020, 2100))));
+    let authority = Authority::new("known");
+    let shown = Arc::new(Mutex::new(authority.issue("localhost", HOLDS)));
     let (github, proxy) = (false_github(&shown), proxy());
     let mut ground = ground(&authority, &github).await;
     ground.options.args.push(format!("--github-proxy=http://127.0.0.1:{}", proxy.port));
@@ -166,5 +171,39 @@ async fn the_proxy_of_the_flag_is_used_and_cannot_read_what_passes() {
     refused(&trial, &github).await;
     let (told, asked) = (proxy.told(), format!("CONNECT localhost:{} HTTP/1.1", github.port));
     assert!(!told.is_empty() && told.iter().all(|line| *line == asked), "{told:?}");
+    trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_hold_is_said_and_the_token_stays_here() {
+    let [authority, double, stranger] = ["known", "known", "unknown"].map(Authority::new);
+    let cases = [
+        (authority.issue("localhost", (2020, 2021)), "it expired at 2021-01-01T00:00:00Z"),
+        (authority.issue("localhost", (2090, 2100)), "it is not valid before 2090-01-01T00:00:00Z"),
+        (authority.issue("github.example", HOLDS), "it is for github.example, not for localhost"),
+        (
+            double.issue("localhost", HOLDS),
+            "its signature is not that of an authority that is trusted here",
+        ),
+        (stranger.issue("localhost", HOLDS), "no authority that is trusted here has issued it"),
+    ];
+    let shown = Arc::new(Mutex::new(cases[0].0.clone()));
+    let github = false_github(&shown);
+    let trial = ground(&authority, &github).await.start().await;
+    trial.apply("api", json!({"repository": "acme/api"})).await;
+    for (certificate, why) in cases {
+        *shown.lock().unwrap() = certificate;
+        trial.annotate("api", "requested-at", why).await;
+        let expected = format!("the certificate shown for GitHub is refused: {why}");
+        // To the letter, so that no attempt says anything new.
+        let said = |object: &RepositoryBackfill| message(object) == expected;
+        let object = trial.until("api", why, said).await;
+        assert_eq!(reason(&object), "GitHubUnavailable");
+        assert!(has(&object, "Reconciling"), "it may pass by itself");
+    }
+    assert_eq!(github.told(), Vec::<String>::new());
+    *shown.lock().unwrap() = authority.issue("localhost", HOLDS);
+    trial.annotate("api", "requested-at", "mended").await;
+    refused(&trial, &github).await;
     trial.finish().await;
 }

@@ -3,6 +3,7 @@
 //! It asks the governor before each query and tells it of each answer. It must not know what a
 //! query means; `repository` and `chunk` do.
 
+mod certificate;
 mod patience;
 mod transport;
 
@@ -181,7 +182,7 @@ impl Client {
         let result = match response {
             Ok(response) => self.receive(response, flight, &governor, &query, spent).await,
             Err(error) => {
-                if matches!(error, Error::Unreachable(_)) {
+                if matches!(error, Error::Unreachable(_) | Error::CertificateRefused(_)) {
                     flight.never_arrived();
                 }
                 Err(error)

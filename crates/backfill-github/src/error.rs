@@ -3,6 +3,8 @@
 //! Each cause is a row of the catalogue in github-api.md (sections 1.5, 2 and 4). This file must
 //! not know how a cause is recognised (`decode::refusal`) nor what is done about it.
 
+mod size;
+
 use std::time::Duration;
 
 use backfill_api::{Disposition, Part, Reason};
@@ -16,9 +18,13 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No connection: refused, no such host, TLS.
+    /// No connection: refused, no such host, a proxy that refuses, TLS but for its certificate.
     #[error("GitHub cannot be reached")]
     Unreachable(#[source] Source),
+    /// Whoever answers at the address, or a proxy on the way, shows a certificate that does not
+    /// hold. Nothing was sent.
+    #[error("the certificate shown for GitHub is refused: {0}")]
+    CertificateRefused(String),
     /// The answer broke off: stream reset, GOAWAY, connection lost.
     #[error("GitHub broke off its answer after {:.1} s", elapsed.as_secs_f64())]
     Interrupted {
@@ -219,6 +225,7 @@ impl Error {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Unreachable(_)
+            | Self::CertificateRefused(_)
             | Self::Interrupted { .. }
             | Self::Truncated { .. }
             | Self::TimedOut { .. }
@@ -259,41 +266,12 @@ impl Error {
         self.reason().disposition().unwrap_or(Disposition::Transient)
     }
 
-    /// A smaller page may well succeed where this one failed, or a single pull request is to blame.
-    pub fn is_size_related(&self) -> bool {
-        let one_is_bad = matches!(
-            self,
-            Self::NullNode { .. }
-                | Self::PartMissing { .. }
-                | Self::Unidentified { .. }
-                | Self::Incomplete { .. }
-                | Self::Moved(_)
-                | Self::PullRequestNotFound
-                | Self::Unreadable(_)
-        );
-        let may_be_large = matches!(self, Self::NodeLimit { .. } | Self::QueryMissing);
-        self.elapsed().is_some() || may_be_large || one_is_bad
-    }
-
     /// GitHub's wish not to be asked before this instant, by our clock.
     pub fn until(&self) -> Option<Timestamp> {
         match self {
             Self::PrimaryLimit { until }
             | Self::SecondaryLimit { until }
             | Self::BelowFloor { until, .. } => Some(*until),
-            _ => None,
-        }
-    }
-
-    /// How long the request that failed took, where that tells something about its size.
-    pub fn elapsed(&self) -> Option<Duration> {
-        match self {
-            Self::Interrupted { elapsed, .. }
-            | Self::Truncated { elapsed }
-            | Self::TimedOut { elapsed, .. }
-            | Self::NotJson { elapsed, .. }
-            | Self::Oversized { elapsed, .. }
-            | Self::ResourceLimits { elapsed } => Some(*elapsed),
             _ => None,
         }
     }

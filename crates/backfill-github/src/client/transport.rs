@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::Response;
 use tokio::time::Instant;
 
-use super::{Client, Spent};
+use super::{Client, Spent, certificate};
 use crate::error::Error;
 use crate::governor::Flight;
 
@@ -71,7 +71,10 @@ fn transport_error(error: reqwest::Error, elapsed: Duration) -> Error {
     if error.is_timeout() && !error.is_connect() {
         Error::TimedOut { status: None, elapsed }
     } else if error.is_connect() {
-        Error::Unreachable(error.into())
+        match certificate::wrong(&error) {
+            Some(why) => Error::CertificateRefused(why),
+            None => Error::Unreachable(error.into()),
+        }
     } else {
         Error::Interrupted { elapsed, source: error.into() }
     }
