@@ -33,7 +33,7 @@ fn documents() -> Vec<(String, String)> {
 }
 
 /// The code blocks of `language` in all documents, as (document, block).
-fn blocks(language: &str) -> Vec<(String, String)> {
+pub fn blocks(language: &str) -> Vec<(String, String)> {
     let fence = format!("```{language}\n");
     let of = |(path, text): (String, String)| {
         let blocks = text.split(&fence).skip(1).filter_map(|rest| rest.split_once("```"));

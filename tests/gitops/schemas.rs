@@ -1,5 +1,6 @@
-//! The manifests for Argo CD, Flux and the Prometheus operator against the kinds that these
-//! install, whose definitions their Go modules carry. Must not know what is in the manifests.
+//! The manifests for Argo CD, Flux, cert-manager and the Prometheus operator against the kinds
+//! that these install, whose definitions their Go modules carry. Must not know what is in the
+//! manifests.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,11 +10,13 @@ use serde_json::Value;
 use testbed::{Cluster, clone};
 
 use super::{argocd, rendered};
+use crate::documents::blocks;
 use crate::support::LIMIT;
 
 const HELM_CONTROLLER: &str = "github.com/fluxcd/helm-controller@v1.4.0";
 const SOURCE_CONTROLLER: &str = "github.com/fluxcd/source-controller@v1.7.0";
 const PROMETHEUS_OPERATOR: &str = "github.com/prometheus-operator/prometheus-operator@v0.93.1";
+const CERTIFICATES: &str = "github.com/cert-manager/cert-manager@v1.21.2";
 /// The version is that of `tools/judges`.
 const ARGO_CD: &str = "github.com/argoproj/argo-cd/v3";
 
@@ -97,6 +100,21 @@ async fn the_prometheus_operators_own_schema_takes_the_pod_monitor_with_all_that
     let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
     std::fs::write(file.path(), serde_yaml_ng::to_string(monitor).unwrap()).unwrap();
     for word in ["scheme:", "serverName:", "credentials:"] {
+        assert_strictly_taken(cluster, file.path().to_owned(), word).await;
+    }
+}
+
+#[tokio::test]
+async fn cert_managers_own_schema_takes_the_certificate_in_the_documents() {
+    let cluster = Cluster::shared().await.unwrap();
+    define(cluster, &file_of(CERTIFICATES, "deploy/crds/cert-manager.io_certificates.yaml"));
+    let shown = blocks("yaml").into_iter().filter(|(_, text)| text.contains("cert-manager.io/"));
+    let shown: Vec<_> = shown.map(|(_, text)| text).collect();
+    let [certificate] = shown.as_slice() else { panic!("{shown:?}") };
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    let certificate = certificate.replace("backfill-system}", "default}");
+    std::fs::write(file.path(), certificate).unwrap();
+    for word in ["secretName:", "dnsNames:", "issuerRef:"] {
         assert_strictly_taken(cluster, file.path().to_owned(), word).await;
     }
 }
