@@ -8,6 +8,7 @@ mod metrics;
 mod names;
 mod notes;
 mod placement;
+mod publishing;
 mod refusals;
 mod values;
 mod versions;

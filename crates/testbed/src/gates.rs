@@ -22,6 +22,7 @@ pub fn test() -> anyhow::Result<()> {
     assets::helm()?;
     assets::judges()?;
     assets::promtool()?;
+    assets::registry()?;
     build_binaries()?;
     image::build_binary(&clone::root()?)?;
     // The tests wait for servers more than they work: four at a time keep two cores busy.

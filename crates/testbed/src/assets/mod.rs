@@ -10,6 +10,7 @@ mod judges;
 mod node;
 mod postgres;
 mod promtool;
+mod registry;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub use helm::helm;
 pub use judges::{judge, judges};
 pub use node::{NodeAssets, front, node};
 pub use promtool::promtool;
+pub use registry::registry;
 
 /// Oldest Kubernetes release whose programs are taken from the machine: the oldest one
 /// that our Kubernetes client supports.
