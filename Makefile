@@ -18,6 +18,7 @@ help:
 	@echo '               [CHECK=1] compares two builds of the last commit instead'
 	@echo 'make e2e       the chart and the image on a real node, as root; about ten minutes the first time'
 	@echo '               [E2E_CONTEXT=context E2E_LOAD="kind load image-archive"] [E2E_FROM=commit]'
+	@echo '               [KEEP=1] ends with a shell in the node, where it goes on running'
 	@echo 'make bench     what 1,000 and 10,000 pull requests take, beside a plain loop'
 
 up operator down demo test check generate image bench e2e:

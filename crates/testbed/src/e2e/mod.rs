@@ -3,6 +3,7 @@
 
 mod existing;
 mod guarded;
+mod kept;
 mod plain;
 mod pods;
 mod reach;
@@ -12,7 +13,7 @@ mod story;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 
 use crate::assets::{self, Assets};
 use crate::gates;
@@ -36,6 +37,9 @@ pub struct InsideArgs {
     /// The chart of the upgrade.
     #[arg(long)]
     second: PathBuf,
+    /// Whether a shell follows.
+    #[arg(long)]
+    keep: bool,
 }
 
 /// Prints what has happened, and when.
@@ -50,14 +54,17 @@ impl Steps {
 
 /// Builds everything, then runs the story: in the cluster of the context `E2E_CONTEXT` where that
 /// is set, otherwise on a node of its own. `E2E_FROM` names the commit whose chart and image are
-/// upgraded from. Where this machine cannot have a node it errors, unless the variable
-/// `OPTIONAL` is set: then it says so and that is all.
+/// upgraded from, and `KEEP` asks for a shell at the end. Where this machine cannot have a node it
+/// errors, unless the variable `OPTIONAL` is set: then it says so and that is all.
 pub async fn e2e() -> anyhow::Result<()> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let state = tempfile::Builder::new().prefix("backfill-e2e-").tempdir_in(ARCHIVES)?;
     let find =
         |context: String| Existing::find(&context, variable("E2E_LOAD").as_deref(), state.path());
     let existing = variable("E2E_CONTEXT").map(find).transpose()?;
+    let keep = variable("KEEP").is_some_and(|keep| keep != "0");
+    let both = "KEEP=1 keeps a node of its own, and E2E_CONTEXT names another";
+    ensure!(!keep || existing.is_none(), both);
     if existing.is_none()
         && let Some(reason) = sandbox::refusal()
     {
@@ -80,15 +87,8 @@ pub async fn e2e() -> anyhow::Result<()> {
         let state = state.path().display().to_string();
         let charts = releases.map(|release| release.chart.display().to_string());
         let [first, second] = &charts;
-        return sandbox::run(&[
-            "e2e-inside",
-            "--state",
-            &state,
-            "--first",
-            first,
-            "--second",
-            second,
-        ]);
+        let paths = ["e2e-inside", "--state", &state, "--first", first, "--second", second];
+        return sandbox::run(&[&paths[..], if keep { &["--keep"] } else { &[] }].concat());
     };
     steps.done("the images are built");
     existing.tell(&releases, &steps).await
@@ -104,7 +104,14 @@ pub async fn inside(args: &InsideArgs) -> anyhow::Result<()> {
     node.join().await?;
     steps.done("the node is ready");
     let releases = releases::named([args.first.clone(), args.second.clone()]);
-    story::tell(&Reach::own(&node.cluster), &releases, &steps).await
+    let told = story::tell(&Reach::own(&node.cluster), &releases, &steps).await;
+    if args.keep {
+        if let Err(error) = &told {
+            eprintln!("error: {error:#}");
+        }
+        kept::shell(&node.cluster)?;
+    }
+    told
 }
 
 /// The archives of a directory.
