@@ -80,8 +80,8 @@ impl<S: Signals> Attempt<'_, S> {
                 Halt::Fault(fault) => (fault.reason.as_str(), fault.message.as_str()),
             };
             run.metrics.count(metrics::CHUNKS, &["failed"], 1);
-            let repository = &state.repository_name;
-            tracing::warn!(%repository, chunk = claim.number, reason = word, detail, "chunk failed");
+            let (repository, chunk) = (&state.repository_name, claim.number);
+            tracing::warn!(%repository, chunk, reason = word, detail, "chunk failed");
             // If this write fails too, the next acquire closes the row as abandoned.
             let _ = run.store.fail_chunk(lease, &format!("{word}: {detail}")).await;
         }
