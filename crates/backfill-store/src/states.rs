@@ -3,7 +3,7 @@
 
 use backfill_api::Reason;
 use backfill_engine::model::{
-    BackfillState, Cursor, Epoch, ErrorRecord, NodeId, ObjectRef, Points, PullRequestNumber,
+    BackfillState, Cursor, ErrorRecord, NodeId, ObjectRef, Points, PullRequestNumber,
     RepositoryName, StateStatus, WalkBounds,
 };
 use sqlx::postgres::PgRow;
@@ -51,8 +51,8 @@ macro_rules! state_query {
                  s.period_chunks::bigint AS period_chunks, s.points_used, \
                  s.consecutive_errors::bigint AS consecutive_errors, \
                  s.failed_attempts::bigint AS failed_attempts, s.last_error, \
-                 s.last_error_reason, s.last_error_at, s.next_attempt_at, s.lease_epoch, \
-                 s.lease_holder, s.lease_expires_at, clock_timestamp() AS read_at, \
+                 s.last_error_reason, s.last_error_at, s.next_attempt_at, s.lease_holder, \
+                 s.lease_expires_at, clock_timestamp() AS read_at, \
                  s.completed_at, s.stored_prs::bigint AS stored_prs, s.handled_requested_at, \
                  s.handled_restart_requested_at, \
                  (SELECT count(*) FROM quarantined_pull_requests q \
@@ -149,7 +149,6 @@ fn state(row: &PgRow) -> Result<BackfillState, Error> {
         failed_attempts: if is_own_status { get(row, "failed_attempts")? } else { 0 },
         last_error: last_error(row)?,
         next_attempt_at: get_at_opt(row, "next_attempt_at")?.filter(|_| is_own_status),
-        lease_epoch: Epoch(get(row, "lease_epoch")?),
         lease_holder: get(row, "lease_holder")?,
         lease_expires_at: get_at_opt(row, "lease_expires_at")?,
         read_at: get_at(row, "read_at")?,

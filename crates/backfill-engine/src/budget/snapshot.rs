@@ -39,10 +39,6 @@ pub struct Figures {
     pub queries_remaining: Option<i64>,
     /// When the points are given anew.
     pub reset_at: Option<Timestamp>,
-    /// Nothing is sent before.
-    pub hold_until: Option<Timestamp>,
-    /// Response seconds of the last minute.
-    pub response_seconds: f64,
 }
 
 impl Budget {
@@ -71,8 +67,6 @@ impl Budget {
             queries_remaining: told
                 .map(|told| whole((float(told.remaining) / average_cost).floor())),
             reset_at: told.and_then(|told| told.reset_at),
-            hold_until: self.hold.active(now),
-            response_seconds: self.spending.seconds(now),
         }
     }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::budget::{Place, Why};
-use crate::model::{Epoch, ErrorRecord, ObjectRef, Points, WalkBounds};
+use crate::model::{ErrorRecord, ObjectRef, Points, WalkBounds};
 use crate::seen::ObjectSeen;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -65,7 +65,6 @@ fn state() -> BackfillState {
         failed_attempts: 0,
         last_error: None,
         next_attempt_at: None,
-        lease_epoch: Epoch(1),
         lease_holder: None,
         lease_expires_at: None,
         read_at: NOW,

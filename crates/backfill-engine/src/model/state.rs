@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use uuid::Uuid;
 
-use super::{Cursor, Epoch, NodeId, Points, PullRequestNumber, RepositoryName};
+use super::{Cursor, NodeId, Points, PullRequestNumber, RepositoryName};
 pub use backfill_api::Stage;
 use backfill_api::{Part, Reason};
 
@@ -135,8 +135,6 @@ pub struct BackfillState {
     pub last_error: Option<ErrorRecord>,
     /// Not before this instant.
     pub next_attempt_at: Option<Timestamp>,
-    /// Fencing epoch of the last acquire.
-    pub lease_epoch: Epoch,
     /// Who holds or held the lease.
     pub lease_holder: Option<String>,
     /// Until when.

@@ -104,7 +104,7 @@ pub(super) fn run(run: &Run) -> Result {
                 match place {
                     Place::Now => Next::Answer(later(now, span(walker.page_seconds))),
                     Place::At { until, .. } => {
-                        let used = budget.figures(now).response_seconds;
+                        let used = budget.spending.seconds(now);
                         let flights = next.iter().any(|next| matches!(next, Next::Answer(_)));
                         if run.limit.is_none() && used == 0.0 && !flights {
                             result.idle_refusals += 1;
@@ -146,7 +146,7 @@ fn note(
     had.seconds += walker.page_seconds;
     had.points += walker.page_points;
     result.lowest_remaining = result.lowest_remaining.min(remaining);
-    result.most_in_a_minute = result.most_in_a_minute.max(budget.figures(now).response_seconds);
+    result.most_in_a_minute = result.most_in_a_minute.max(budget.spending.seconds(now));
     result.log.push((seconds_between(at(0.0), now), who, walker.page_seconds));
 }
 

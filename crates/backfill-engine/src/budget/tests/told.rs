@@ -24,7 +24,7 @@ fn a_snapshot_carries_over_what_binds() {
     let mut again = Budget::default();
     again.restore(&young.snapshot(at(2)), at(3));
     again.restore(&young.snapshot(at(2)), at(3));
-    assert!((again.figures(at(3)).response_seconds - 30.0).abs() < 1e-9);
+    assert!((again.spending.seconds(at(3)) - 30.0).abs() < 1e-9);
     again.observe(told(4, 3_000), at(3));
     again.restore(&young.snapshot(at(2)), at(4));
     assert_eq!(remaining(&again, 4), Some(4));
