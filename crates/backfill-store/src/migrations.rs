@@ -45,18 +45,6 @@ impl Store {
         tx.commit().await
     }
 
-    /// Answers whether every migration of this version has run.
-    pub async fn is_migrated(&self) -> Result<bool, Error> {
-        let mut tx = self.begin_small().await?;
-        match applied(&mut tx).await {
-            Ok(applied) => {
-                Ok(MIGRATIONS.iter().all(|migration| applied.contains_key(&migration.version)))
-            }
-            Err(Error::NotMigrated(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Makes the schema and the table of migrations, unless tables of others are in the way.
     async fn prepare_schema(&self, tx: &mut Tx) -> Result<(), Error> {
         lock(tx).await?;
