@@ -8,20 +8,18 @@ use backfill_api::ChunkSpec;
 
 use crate::numbers::{float, whole};
 
-/// Chunks that the share of failures is taken over.
-pub const RECENT_CHUNKS: i64 = 20;
-/// Failures among [`RECENT_CHUNKS`] up to which the page may still grow: 20 %.
-pub const RECENT_FAILURES_ALLOWED: i64 = 4;
+/// Failures among the last 20 chunks up to which the page may still grow: 20 %.
+const RECENT_FAILURES_ALLOWED: i64 = 4;
 /// A page answered in less is quick.
-pub const QUICK_SECONDS: f64 = 2.0;
+const QUICK_SECONDS: f64 = 2.0;
 /// A page that took longer is halved.
-pub const SLOW_SECONDS: f64 = 7.0;
+const SLOW_SECONDS: f64 = 7.0;
 /// Quick pages in a row before the page grows.
-pub const QUICK_PAGES_TO_GROW: i64 = 3;
+const QUICK_PAGES_TO_GROW: i64 = 3;
 /// By how many pull requests it grows.
-pub const GROWTH: i64 = 5;
+const GROWTH: i64 = 5;
 /// A failure in less is taken for GitHub's ordinary noise, and tried once more as it was.
-pub const NOISE_SECONDS: f64 = 5.0;
+const NOISE_SECONDS: f64 = 5.0;
 
 /// Where the size may move. `min` wins over `max` should they contradict each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +95,7 @@ pub fn start_size(
 }
 
 /// The size after a page that came whole in `list_seconds` (the list query alone), with
-/// `recent_failures` of the last [`RECENT_CHUNKS`] chunks failed.
+/// `recent_failures` of the last 20 chunks failed.
 ///
 /// A size outside the bounds (they were edited, or the page was isolating a bad pull request)
 /// comes back inside at once.

@@ -30,8 +30,8 @@ use crate::retry::{CLAIMED_LOOK, LONGEST_BACKOFF, REST_LOOK, STALLED_LOOK, queue
 use crate::seen::{Fault, Proved, Seen};
 use failures::{backing_off, circuit_open};
 pub use step::{Pause, Rows, Step};
+pub use turns::pause;
 use turns::turn;
-pub use turns::{LONG_PAUSE, pause};
 
 type Check = fn(&Seen) -> Option<Step>;
 

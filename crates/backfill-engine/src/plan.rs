@@ -13,14 +13,14 @@ use crate::numbers::{float, later, span, whole};
 
 /// Share of pull requests that have review threads. Measured over three public repositories:
 /// 28, 36 and 53 % have review comments (their public metadata backups, 3,949 pull requests).
-pub const THREADS_SHARE: f64 = 0.39;
+const THREADS_SHARE: f64 = 0.39;
 /// Threads of a pull request that has any. The same measurement found about 4.1 review comments
 /// for each pull request, so 11 for each with threads; that a thread has two is assumed. Just as
 /// many threads are asked for as the list page has counted.
-pub const THREADS_EACH: i64 = 6;
+const THREADS_EACH: i64 = 6;
 /// Share of pull requests with more children than fit on the first page of 50, from the same
 /// measurement.
-pub const OVERFLOW_SHARE: f64 = 0.01;
+const OVERFLOW_SHARE: f64 = 0.01;
 /// Seconds that GitHub takes to answer any query, and for each pull request of a page: fits
 /// 2.4 s for 20, 2.5 to 3.4 s for 25, 4.3 s for 40 and 4.9 s for 50, measured on one large
 /// repository (spiceai/spiceai pull request 13762).
@@ -47,7 +47,7 @@ pub fn list_points(size: i64, parts: &[Part]) -> i64 {
 }
 
 /// Points of the query that fetches `threads` threads of each of `pull_requests` pull requests.
-pub fn threads_points(pull_requests: i64, threads: i64) -> i64 {
+fn threads_points(pull_requests: i64, threads: i64) -> i64 {
     // One for the threads of each pull request, one for the comments of each thread.
     points(pull_requests.saturating_mul(threads.saturating_add(1)))
 }
@@ -129,7 +129,7 @@ fn assumed_seconds(pull_requests: i64) -> f64 {
 
 /// How long work of `busy` that costs `points` takes from `now` on, when the points must be had
 /// window by window with `floor` of each left over.
-pub fn with_waits(
+fn with_waits(
     busy: SignedDuration,
     points: i64,
     limits: RateLimit,

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::numbers::{later, span};
 
 /// First backoff.
-pub const FIRST_BACKOFF: SignedDuration = SignedDuration::from_secs(5);
+const FIRST_BACKOFF: SignedDuration = SignedDuration::from_secs(5);
 /// Longest backoff.
 pub const LONGEST_BACKOFF: SignedDuration = SignedDuration::from_mins(5);
 /// How often something only a person can mend is looked at.
@@ -22,7 +22,7 @@ pub const CLAIMED_LOOK: SignedDuration = SignedDuration::from_secs(15);
 /// How often a backfill that waits for a free place, or for the store, asks again.
 pub const QUEUED_LOOK: SignedDuration = SignedDuration::from_secs(2);
 /// How often one asks that has many before it: its place in the queue lapses after 15 s.
-pub const LONGEST_QUEUED_LOOK: SignedDuration = SignedDuration::from_secs(10);
+const LONGEST_QUEUED_LOOK: SignedDuration = SignedDuration::from_secs(10);
 /// How often an object is looked at that has nothing left to do: the database under it may have
 /// been set back.
 pub const REST_LOOK: SignedDuration = SignedDuration::from_hours(1);
@@ -35,7 +35,7 @@ pub const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// So many failures in a row are no accident: from then on a wait for a place among others is no
 /// excuse for a lack of progress.
-pub const PERSISTENT: i64 = 3;
+pub(crate) const PERSISTENT: i64 = 3;
 
 /// The wait after `failed_attempts` in a row (1 for the first): 5 s doubling to 5 min, [`spread`]
 /// by `fraction`.

@@ -13,7 +13,7 @@ use crate::retry::{PERSISTENT, STALLED_LOOK};
 use crate::seen::{Fault, Seen};
 
 /// A pause that people are shown; a shorter one is part of walking.
-pub const LONG_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+const LONG_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
 /// A wait for its turn. Nobody has tried since, so what failed is still what there is to say,
 /// unless it may have passed meanwhile and a limit explains the wait.
