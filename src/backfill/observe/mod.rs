@@ -80,7 +80,7 @@ pub async fn observe<'a>(ctx: &'a Context, object: &'a RepositoryBackfill) -> Lo
     let unrecorded = ctx.memory.trouble(&id.uid, &wish(object));
     let attempts = unrecorded.as_ref().map_or(0, |trouble| trouble.attempts);
     let wants_to_run = asked.wants_to_run(known);
-    let permit = if wants_to_run { ctx.permits.take(&id.uid) } else { Err(0) };
+    let permit = if wants_to_run { ctx.permits.take(&id.namespace, &id.uid) } else { Err(0) };
     let (place, budget_too_small) = match &github {
         // Who is queued takes no share of the budget from those who run.
         Some(github) if wants_to_run && permit.is_err() => {
