@@ -7,6 +7,7 @@ mod chart;
 mod checks;
 mod crash;
 mod credentials;
+mod crowd;
 mod documents;
 mod examples;
 mod faults;

@@ -32,7 +32,7 @@ fn spec(repository: &str, size: u32) -> Value {
 }
 
 /// The cluster of these tests alone, for one of them at a time: they take its servers away.
-async fn own_cluster() -> (&'static Cluster, MutexGuard<'static, ()>) {
+pub async fn own_cluster() -> (&'static Cluster, MutexGuard<'static, ()>) {
     static OWN: OnceCell<Cluster> = OnceCell::const_new();
     static TURN: Mutex<()> = Mutex::const_new(());
     let turn = TURN.lock().await;
