@@ -21,8 +21,8 @@ helm() {
   esac
 }
 "#;
-/// A key without a passphrase: there is nobody to ask for it.
-const KEY: &str = "gpg --batch --passphrase '' --quick-gen-key release@example.org";
+/// A key of the type that is told, without a passphrase: there is nobody to ask for it.
+const KEY: &str = "gpg --batch --passphrase '' --quick-gen-key release@example.org rsa3072";
 
 /// Runs a script in this directory, which is the home of its own GnuPG, too.
 fn shell(dir: &Path, script: &str) -> Result<String, String> {
