@@ -19,7 +19,7 @@ const QUICK_PAGES_TO_GROW: i64 = 3;
 /// By how many pull requests it grows.
 const GROWTH: i64 = 5;
 /// A failure in less is taken for GitHub's ordinary noise, and tried once more as it was.
-const NOISE_SECONDS: f64 = 5.0;
+pub const NOISE_SECONDS: f64 = 5.0;
 
 /// Where the size may move. `min` wins over `max` should they contradict each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
