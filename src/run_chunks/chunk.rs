@@ -28,8 +28,6 @@ pub struct Fetched {
     pub has_next_page: bool,
     /// `createdAt` of a pull request that was set aside.
     pub back_to: Option<Timestamp>,
-    /// Seconds of the list query: what the size rule goes by.
-    pub list_seconds: f64,
     pub requests: i64,
     pub points: i64,
     pub removed_characters: i64,
@@ -43,7 +41,6 @@ impl From<Chunk> for Fetched {
             end_cursor: chunk.end_cursor,
             has_next_page: chunk.has_next_page,
             back_to: None,
-            list_seconds: chunk.list_seconds,
             requests: chunk.requests,
             points: chunk.points,
             removed_characters: chunk.removed_characters,
@@ -170,11 +167,13 @@ impl<S: Signals> Attempt<'_, S> {
             };
             self.asked.store(request.size, Relaxed);
             let error = match run.github.chunk(&request).await {
-                Ok(chunk) => {
-                    let fetched = Fetched::from(chunk);
+                Ok(page) => {
                     let failures = state.recent_failures;
-                    let size = chunk::after_page(size, fetched.list_seconds, failures, bounds);
-                    return Ok((fetched, size));
+                    let mut size = chunk::after_page(size, page.list_seconds, failures, bounds);
+                    if page.is_cut {
+                        size = chunk::after_cut(size, count(page.pull_requests.len()), bounds);
+                    }
+                    return Ok((Fetched::from(page), size));
                 }
                 Err(error) if error.is_size_related() => error,
                 Err(error) => return Err(error.into()),

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::support::objects::{condition, message, status};
 use crate::support::oracle::{ALL_PARTS, Oracle};
-use crate::support::rows::number;
-use crate::support::world::thread;
+use crate::support::rows::{number, text};
+use crate::support::world::{created, thread};
 use crate::support::{Setup, Trial, World, reason};
 
 #[tokio::test]
@@ -67,6 +67,49 @@ async fn a_made_up_history_is_stored_with_everything_on_it() {
     trial.finish().await;
 }
 
+/// Chunks end early where their pull requests have very many comments: before the oldest, the edge
+/// of a window and the last of a number alike.
+#[tokio::test]
+async fn pages_that_are_cut_join_without_a_gap() {
+    let comments = |count: i64| {
+        let one = |n| json!({"body": format!("Comment {n}")});
+        json!({"comments": (0..count).map(one).collect::<Vec<_>>()})
+    };
+    let cases = [
+        ("whole", json!({}), 1, "3 1 3 1 4"),
+        ("window", json!({"window": {"since": created(5)}}), 5, "3 1 3 1 0"),
+        ("number", json!({"maxPullRequests": 9}), 4, "3 1 3 1 1"),
+    ];
+    let name = |case: &str| format!("acme/{case}");
+    let world = cases.iter().fold(World::empty("acme/none"), |all, (case, ..)| {
+        let heavy = [(4, 900), (5, 900), (6, 900), (9, 2_000)];
+        let own = (1..=12).fold(World::empty(&name(case)), |own, number| {
+            match heavy.iter().find(|(heavy, _)| *heavy == number) {
+                Some((_, count)) => own.pull(number, comments(*count)),
+                None => own.pull(number, json!({})),
+            }
+        });
+        all.and(&own)
+    });
+    let trial = Trial::start(world).await;
+    for (case, mut spec, ..) in cases.clone() {
+        spec["repository"] = name(case).into();
+        trial.apply(case, spec).await;
+    }
+    for (case, _, first, chunks) in cases {
+        trial.succeeded(case).await;
+        Oracle::of(&name(case)).only(move |number, _| number >= first).check(&trial).await;
+        let taken = format!(
+            "SELECT string_agg(cardinality(c.pr_numbers)::text, ' ' ORDER BY c.chunk_number) \
+             FROM backfill_chunks c JOIN repositories r ON r.id = c.repository_id \
+             WHERE c.status = 'completed' AND r.full_name = '{}'",
+            name(case)
+        );
+        assert_eq!(text(&trial.rows, &taken).await, chunks, "{case}");
+    }
+    trial.finish().await;
+}
+
 /// Pages of exactly 25.
 fn pages_of_25() -> serde_json::Value {
     json!({"size": 25, "minSize": 25, "maxSize": 25})
@@ -94,6 +137,9 @@ async fn a_page_takes_two_requests_and_few_take_more() {
     let charged = counts["points"].as_i64().unwrap();
     assert!((charged - 10..=charged).contains(&points), "{points} counted, {charged} charged");
     assert_eq!(Oracle::of("acme/made").check(&trial).await, 400);
+    if !there {
+        println!("no real history lies beside the clone: its requests are not counted");
+    }
     if there {
         // Where a real history lies beside the clone it is stored as well.
         trial.standin.reset_requests().await.unwrap();

@@ -126,6 +126,14 @@ pub fn after_page(
     SizeState { size: larger, quick_pages: 0 }
 }
 
+/// The size after a page of which no more than `kept` pull requests were taken, because those had
+/// children enough for a chunk. What was not taken is asked for again, so the page does not grow,
+/// and shrinks by as much where most of it was asked for in vain.
+pub fn after_cut(state: SizeState, kept: i64, bounds: SizeBounds) -> SizeState {
+    let size = if kept < state.size / 2 { state.size - GROWTH } else { state.size };
+    SizeState { size: bounds.hold(size), quick_pages: 0 }
+}
+
 /// The size for a page that was left without an outcome `times` in a row: by an operator that its
 /// memory ended, perhaps, which a smaller page would not fill. Once may be any restart. May go
 /// below `min`, as after a page that GitHub cannot answer.
@@ -226,6 +234,21 @@ mod tests {
                 SizeState { size: new_size, quick_pages: new_quick },
                 "{size} {quick_pages} {seconds} {failures}"
             );
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_cut_does_not_grow_and_shrinks_where_most_was_asked_for_in_vain() {
+        for (size, kept, bounds, expected) in [
+            (50, 25, OPEN, 50),
+            (50, 24, OPEN, 45),
+            (50, 1, OPEN, 45),
+            (4, 1, OPEN, 1),
+            (50, 1, SizeBounds { min: 48, ..OPEN }, 48),
+            (25, 1, fixed(25), 25),
+        ] {
+            let after = after_cut(SizeState { size, quick_pages: 2 }, kept, bounds);
+            assert_eq!(after, SizeState { size: expected, quick_pages: 0 }, "{size} {kept}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! A chunk of the walk: one list page, and what makes each of its pull requests whole.
 //!
-//! Rounds of follow-ups go on until nothing is lacking; all that a round lacks goes into one
-//! request where GitHub's limits allow. It must not know the store, nor how large a page is best.
+//! A page ends early behind enough children. Rounds of follow-ups go on until nothing is lacking;
+//! all that a round lacks goes into one request where GitHub's limits and our memory allow. It
+//! must not know the store, nor how large a page is best.
 
 use backfill_engine::model::{Cursor, NodeId, Part, PullRequest, RepositoryName};
 use backfill_engine::plan::list_points;
@@ -23,10 +24,10 @@ use crate::variables_of;
 /// Rounds of follow-ups of one chunk: 100,000 children of one kind.
 const MOST_ROUNDS: usize = 1_000;
 
-/// Children of a chunk's pull requests, as far as GitHub announces them, before it takes another
-/// pull request. A page of 50 has some hundred as a rule and many thousand at times, and all of
-/// them are held until they are stored.
-const ENOUGH_CHILDREN: i64 = 1_000;
+/// What a chunk's children may weigh, as far as GitHub announces them, before it takes another pull
+/// request. A page of 50 has some hundred of them as a rule and many thousand at times, and all
+/// are held until they are stored.
+const ENOUGH_WEIGHT: i64 = 1_500;
 
 /// How much one request asks for.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +66,7 @@ pub struct ChunkRequest<'a> {
 }
 
 /// A page of the walk with every pull request whole, or its beginning where they have more than
-/// 1,000 children together.
+/// about 1,500 children together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chunk {
     /// In GitHub's order, newest first, none left out.
@@ -74,6 +75,8 @@ pub struct Chunk {
     pub end_cursor: Option<Cursor>,
     /// More follow.
     pub has_next_page: bool,
+    /// It ends before the page that was asked for.
+    pub is_cut: bool,
     /// Response time of the list query, in seconds: what the page size learns from.
     pub list_seconds: f64,
     /// Requests sent.
@@ -113,7 +116,7 @@ impl Client {
         let Some(RepositoryNode::Repository(repository)) = found.node else {
             return Err(Error::RepositoryNotFound);
         };
-        let (mut drafts, end) = begin(repository.pull_requests, request.after)?;
+        let (mut drafts, end, is_cut) = begin(repository.pull_requests, request.after)?;
         self.complete(&mut drafts, Pages::USUAL, &mut spent).await?;
         let mut pull_requests = Vec::with_capacity(drafts.len());
         for draft in drafts {
@@ -130,6 +133,7 @@ impl Client {
             pull_requests,
             end_cursor: end.end_cursor.map(Cursor),
             has_next_page: end.has_next_page,
+            is_cut,
             list_seconds,
             requests: spent.requests,
             points: spent.points,
@@ -229,25 +233,26 @@ impl Client {
     }
 }
 
-/// The drafts of a page, and where they end: those behind enough children are the next chunk's.
+/// The drafts of a page, where they end, and whether that is before the page does: those behind
+/// enough children are the next chunk's.
 fn begin(
     page: PullRequestConnection,
     after: Option<&Cursor>,
-) -> Result<(Vec<Draft>, PageInfo), Error> {
+) -> Result<(Vec<Draft>, PageInfo, bool), Error> {
     let edges = listed(page.edges, &page.page_info, after)?;
-    let (mut drafts, mut children, mut cursor) = (Vec::new(), 0, None);
+    let (mut drafts, mut weight, mut cursor) = (Vec::new(), 0, None);
     for (index, edge) in edges.into_iter().enumerate() {
         let null = || Error::NullNode { index, message: String::new() };
         let edge = edge.ok_or_else(null)?;
         let draft = Draft::begin(edge.node.ok_or_else(null)?)?;
-        children += draft.children();
-        if children > ENOUGH_CHILDREN && index > 0 {
-            return Ok((drafts, PageInfo { has_next_page: true, end_cursor: cursor }));
+        weight += draft.weight();
+        if weight > ENOUGH_WEIGHT && index > 0 {
+            return Ok((drafts, PageInfo { has_next_page: true, end_cursor: cursor }, true));
         }
         drafts.push(draft);
         cursor = Some(edge.cursor);
     }
-    Ok((drafts, page.page_info))
+    Ok((drafts, page.page_info, false))
 }
 
 /// A page that a draft lacks.

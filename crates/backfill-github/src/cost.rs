@@ -14,15 +14,24 @@ pub(crate) const NODE_LIMIT: i64 = 500_000;
 /// Aliases in one query. GitHub was measured to fail what came after the 76th (github-api.md 2.3).
 pub(crate) const MOST_ALIASES: usize = 75;
 
-/// Children that one follow-up asks for, beside the comments inside its threads: its answer is held
+/// Weight that one follow-up asks for, beside the comments inside its threads: its answer is held
 /// as text and read in one piece.
-const MOST_CHILDREN: i64 = 400;
+const MOST_WEIGHT: i64 = 400;
 
 /// Points of one follow-up request.
 pub(crate) fn follow_up_points(wanted: &[Wanted]) -> i64 {
     points(
         wanted.iter().map(|page| if page.slot == Slot::Threads { 1 + page.first } else { 1 }).sum(),
     )
+}
+
+/// What so many children weigh in memory: one each for what people write at length, a tenth for
+/// commits, files and names.
+pub(crate) fn weight(slot: Slot, children: i64) -> i64 {
+    match slot {
+        Slot::Reviews | Slot::Comments | Slot::Threads | Slot::ThreadComments(_) => children,
+        Slot::Commits | Slot::Files | Slot::Labels | Slot::Assignees => (children + 9) / 10,
+    }
 }
 
 /// Possible nodes of one wanted page, `inner` being the first page of a thread's comments.
@@ -34,18 +43,19 @@ fn nodes(page: &Wanted, inner: i64) -> i64 {
 /// with more than `most` pages.
 pub(crate) fn requests<T: AsRef<Wanted>>(round: Vec<T>, inner: i64, most: usize) -> Vec<Vec<T>> {
     let mut requests: Vec<Vec<T>> = Vec::new();
-    let (mut room, mut children) = (0, 0);
+    let (mut room, mut left) = (0, 0);
     for page in round {
-        let (size, first) = (nodes(page.as_ref(), inner), page.as_ref().first);
-        let fits = size <= room && first <= children;
+        let Wanted { slot, expected, .. } = *page.as_ref();
+        let (size, weight) = (nodes(page.as_ref(), inner), weight(slot, expected));
+        let fits = size <= room && weight <= left;
         match requests.last_mut() {
             Some(request) if request.len() < most && fits => request.push(page),
             _ => {
-                (room, children) = (NODE_LIMIT, MOST_CHILDREN);
+                (room, left) = (NODE_LIMIT, MOST_WEIGHT);
                 requests.push(vec![page]);
             }
         }
-        (room, children) = (room - size, children - first);
+        (room, left) = (room - size, left - weight);
     }
     requests
 }
@@ -60,7 +70,7 @@ mod tests {
     const USUAL: [Part; 3] = [Part::Reviews, Part::ReviewComments, Part::Comments];
 
     fn wanted(slot: Slot, first: i64) -> Wanted {
-        Wanted { slot, node: "n".into(), after: None, first }
+        Wanted { slot, node: "n".into(), after: None, first, expected: first }
     }
 
     #[test]
@@ -93,6 +103,7 @@ mod tests {
         assert_eq!(sizes(Slot::Comments, 4, 75), [75]);
         assert_eq!(sizes(Slot::Comments, 4, 76), [75, 1]);
         assert_eq!(sizes(Slot::Comments, 100, 9), [4, 4, 1], "400 children each");
+        assert_eq!(sizes(Slot::Files, 100, 75), [40, 35], "files weigh a tenth");
         assert_eq!(sizes(Slot::Threads, 100, 5), [4, 1]);
         let round = (0..3).map(|_| One(wanted(Slot::Threads, 100))).collect();
         let split: Vec<usize> = requests(round, 2_000, 75).iter().map(Vec::len).collect();

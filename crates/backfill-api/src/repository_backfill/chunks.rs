@@ -6,7 +6,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Bounds on the pull requests per chunk. All three equal: a fixed size.
+/// Bounds on the pull requests that a chunk asks for. All three equal: a fixed size. A chunk ends
+/// earlier where its pull requests have about 1,500 reviews, threads and comments.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[x_kube(
     validation = Rule::new("self.minSize <= self.maxSize")
@@ -25,12 +26,12 @@ pub struct ChunkSpec {
     #[schemars(range(min = 1, max = 100))]
     pub size: Option<i32>,
 
-    /// Never smaller.
+    /// Never fewer, except where GitHub cannot answer for so many.
     #[serde(default = "default_min_size")]
     #[schemars(range(min = 1, max = 100))]
     pub min_size: i32,
 
-    /// Never larger.
+    /// Never more.
     #[serde(default = "default_max_size")]
     #[schemars(range(min = 1, max = 100))]
     pub max_size: i32,

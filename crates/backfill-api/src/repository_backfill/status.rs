@@ -64,7 +64,7 @@ pub struct RepositoryBackfillStatus {
     #[schemars(length(max = 512))]
     pub cursor: Option<String>,
 
-    /// Pull requests in the next chunk.
+    /// Pull requests that the next chunk asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub chunk_size: Option<i32>,

@@ -18,6 +18,7 @@ use super::actors::actor;
 use super::children::{comment, commit, file, id, is_published, review, review_comment};
 use super::gathered::{Gathered, Next, counted, distinct};
 use super::thread::Thread;
+use crate::cost::weight;
 use crate::error::Error;
 use crate::queries::children as asked;
 use crate::queries::overflow::{Slot, Wanted};
@@ -120,16 +121,16 @@ impl Draft {
         &self.shell.node_id
     }
 
-    /// How many reviews, threads, comments, commits and files GitHub counts of it.
-    pub(crate) fn children(&self) -> i64 {
+    /// What its children weigh in memory, as far as GitHub counts them.
+    pub(crate) fn weight(&self) -> i64 {
         let totals = [
-            self.reviews.as_ref().map(|all| all.total),
-            self.threads.as_ref().map(|all| all.total),
-            self.comments.as_ref().map(|all| all.total),
-            self.commits.as_ref().map(|all| all.total),
-            self.files.as_ref().map(|all| all.total),
+            (Slot::Reviews, self.reviews.as_ref().map(|all| all.total)),
+            (Slot::Threads, self.threads.as_ref().map(|all| all.total)),
+            (Slot::Comments, self.comments.as_ref().map(|all| all.total)),
+            (Slot::Commits, self.commits.as_ref().map(|all| all.total)),
+            (Slot::Files, self.files.as_ref().map(|all| all.total)),
         ];
-        totals.into_iter().flatten().sum()
+        totals.into_iter().map(|(slot, total)| weight(slot, total.unwrap_or(0))).sum()
     }
 
     /// The pages it still lacks: one of each connection that goes on.
@@ -141,8 +142,10 @@ impl Draft {
                 Next::After(cursor) => Some(cursor.clone()),
                 Next::Nothing => return,
             };
-            let first = left.clamp(1, LARGEST_PAGE);
-            wanted.push(Wanted { slot, node: node.clone(), after, first });
+            let expected = left.clamp(1, LARGEST_PAGE);
+            // A hundred threads cost a point, whether they exist or not.
+            let first = if slot == Slot::Threads { expected } else { LARGEST_PAGE };
+            wanted.push(Wanted { slot, node: node.clone(), after, first, expected });
         };
         let own = &self.shell.node_id;
         let listed = [
@@ -152,7 +155,6 @@ impl Draft {
             (Slot::Comments, self.comments.as_ref().map(Gathered::rest)),
             (Slot::Commits, self.commits.as_ref().map(Gathered::rest)),
             (Slot::Files, self.files.as_ref().map(Gathered::rest)),
-            // A hundred threads cost a point, whether they exist or not.
             (Slot::Threads, self.threads.as_ref().map(Gathered::rest)),
         ];
         for (slot, rest) in listed {

@@ -83,6 +83,8 @@ pub(crate) struct Wanted {
     pub(crate) after: Option<String>,
     /// Page size, 1 to 100.
     pub(crate) first: i64,
+    /// How many it will bring, as far as GitHub's count tells, 1 to 100.
+    pub(crate) expected: i64,
 }
 
 /// The name in the query's text, by which faults, logs and counts know it.

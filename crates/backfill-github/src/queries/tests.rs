@@ -31,7 +31,7 @@ const SLOTS: [Slot; 8] = [
 ];
 
 fn wanted(slot: Slot) -> Wanted {
-    Wanted { slot, node: "NODE".into(), after: Some("CURSOR".into()), first: 100 }
+    Wanted { slot, node: "NODE".into(), after: Some("CURSOR".into()), first: 100, expected: 100 }
 }
 
 fn read_variables() -> ReadVariables {

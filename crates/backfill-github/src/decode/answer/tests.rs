@@ -357,7 +357,7 @@ fn the_catalogue_of_refusals_is_known() {
         ),
         (
             200,
-            r#"{"data":{"node":{"pullRequests":{"nodes":[null]}}},"errors":[{"path":["node","pullRequests","nodes",0],"message":"boom"}]}"#,
+            r#"{"data":{"node":{"pullRequests":{"nodes":[null]}}},"errors":[{"path":["node","pullRequests","edges",0,"node"],"message":"boom"}]}"#,
             "NullNode",
             Reason::PullRequestUnreadable,
             Poison,
@@ -419,12 +419,12 @@ fn single_sign_on_by_header_is_known() {
 fn a_failing_node_names_its_place() {
     let found = error(
         200,
-        r#"{"data":{"node":{"pullRequests":{"nodes":[{},null]}}},"errors":[{"path":["node","pullRequests","nodes",1,"files"],"type":"X","message":"boom"}]}"#,
+        r#"{"data":{"node":{"pullRequests":{"nodes":[{},null]}}},"errors":[{"path":["node","pullRequests","edges",1,"node","files"],"type":"X","message":"boom"}]}"#,
     );
     assert!(matches!(found, Error::NullNode { index: 1, .. }), "{found:?}");
     let found = error(
         200,
-        r#"{"data":{"node":{"pullRequests":{"nodes":[{},{},null]}}},"errors":[{"path":["node","pullRequests","nodes",2],"message":"Something went wrong while executing your query. Please include `A`."}]}"#,
+        r#"{"data":{"node":{"pullRequests":{"nodes":[{},{},null]}}},"errors":[{"path":["node","pullRequests","edges",2,"node"],"message":"Something went wrong while executing your query. Please include `A`."}]}"#,
     );
     assert!(matches!(found, Error::NullNode { index: 2, .. }), "{found:?}");
 }

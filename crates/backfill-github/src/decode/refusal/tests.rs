@@ -46,12 +46,12 @@ fn no_errors_may_be_told_as_null() {
 fn an_account_whose_number_fails_is_not_taken_as_deleted() {
     for part in ["author", "mergedBy", "user"] {
         let found = refused(&format!(
-            r#"{{"data":{{"a":1}},"errors":[{{"path":["node","pullRequests","nodes",3,"{part}","databaseId"],"message":"Something went wrong"}}]}}"#
+            r#"{{"data":{{"a":1}},"errors":[{{"path":["node","pullRequests","edges",3,"node","{part}","databaseId"],"message":"Something went wrong"}}]}}"#
         ));
         assert!(matches!(found, Error::NullNode { index: 3, .. }), "{part}: {found:?}");
     }
     let found = refused(
-        r#"{"data":{"a":1},"errors":[{"type":"RESOURCE_LIMITS_EXCEEDED","path":["node","pullRequests","nodes",3,"databaseId"],"message":"x"}]}"#,
+        r#"{"data":{"a":1},"errors":[{"type":"RESOURCE_LIMITS_EXCEEDED","path":["node","pullRequests","edges",3,"node","databaseId"],"message":"x"}]}"#,
     );
     assert!(matches!(found, Error::ResourceLimits { .. }), "{found:?}");
 }
@@ -71,14 +71,14 @@ fn a_guarded_fork_is_a_missing_one_and_stalls_nothing() {
     ];
     for text in texts {
         for path in [
-            r#"["node","pullRequests","nodes",3,"headRepository"]"#,
+            r#"["node","pullRequests","edges",3,"node","headRepository"]"#,
             r#"["node","headRepository","nameWithOwner"]"#,
         ] {
             let read = open(of(path, text), &answered).unwrap();
             assert_eq!(read.get(), r#"{"a":1}"#, "{path}");
         }
         // Anything else of one pull request is that one's trouble, not the whole history's.
-        let found = refused(&of(r#"["node","pullRequests","nodes",3,"milestone"]"#, text));
+        let found = refused(&of(r#"["node","pullRequests","edges",3,"node","milestone"]"#, text));
         assert!(matches!(found, Error::NullNode { index: 3, .. }), "{found:?}");
         let found = refused(&of(r#"["node"]"#, text));
         assert_eq!(found.disposition(), backfill_api::Disposition::UserFix, "{found:?}");
