@@ -38,7 +38,7 @@ pub fn pause(seen: &Seen, until: Timestamp, reason: Reason, message: String) -> 
     let is_short = until.duration_since(seen.now) < LONG_PAUSE;
     // An edit of one that failed is a new beginning, which the row must know.
     let walks = seen.own_walk().is_some_and(|walk| walk.status != StateStatus::Failed);
-    if reason == Reason::Paced && is_short && walks {
+    if reason == Reason::Paced && is_short && walks && !seen.object.dry_run {
         return Pause::Breath;
     }
     Pause::Turn { reason, message }

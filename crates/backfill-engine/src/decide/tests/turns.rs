@@ -29,6 +29,11 @@ fn a_short_pause_inside_a_walk_is_part_of_walking() {
         seen.state = Ok(None);
     });
     assert!(matches!(pause_of(&before_the_walk), Pause::Turn { .. }));
+    let dry_run = with(|seen| {
+        share(seen);
+        seen.object.dry_run = true;
+    });
+    assert!(matches!(pause_of(&dry_run), Pause::Turn { .. }), "a dry run does not walk");
     let held = |seen: &mut Seen| {
         seen.place = Place::At { until: at(9), why: Why::Hold };
     };
