@@ -97,6 +97,22 @@ fn false_github(shown: &Arc<Mutex<Arc<ServerConfig>>>) -> Listening {
     })
 }
 
+/// Somebody who plays Postgres as far as TLS, with this certificate.
+fn false_postgres(shown: Arc<ServerConfig>) -> Listening {
+    Listening::start(move |mut stream, told| {
+        let mut asked = [0; 8];
+        stream.read_exact(&mut asked).unwrap();
+        stream.write_all(b"S").unwrap();
+        let mut connection = ServerConnection::new(shown.clone()).unwrap();
+        let mut heard = [0; 1024];
+        let read = Stream::new(&mut connection, &mut stream).read(&mut heard).unwrap_or(0);
+        if read > 0 {
+            told.lock().unwrap().push(String::from_utf8_lossy(&heard[..read]).into_owned());
+        }
+        let _ = stream.shutdown(Shutdown::Both);
+    })
+}
+
 /// A proxy that keeps the first line of each request, and connects to whom it names.
 fn proxy() -> Listening {
     Listening::start(|client, told| {
@@ -206,4 +222,38 @@ async fn a_certificate_that_does_not_hold_is_said_and_the_token_stays_here() {
     trial.annotate("api", "requested-at", "mended").await;
     refused(&trial, &github).await;
     trial.finish().await;
+}
+
+#[tokio::test]
+async fn a_false_certificate_of_postgres_is_said_and_no_name_is_sent() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let trusted = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(trusted.path(), &ours.pem).unwrap();
+    for (shown, said) in [
+        (ours.issue("127.0.0.1", HOLDS), None),
+        (ours.issue("127.0.0.1", (2020, 2021)), Some("certificate expired")),
+        (ours.issue("db.example", HOLDS), Some("certificate not valid for name")),
+        (theirs.issue("127.0.0.1", HOLDS), Some("UnknownIssuer")),
+    ] {
+        let postgres = false_postgres(shown);
+        let url = format!(
+            "postgres://mona:secret@127.0.0.1:{}/x?sslmode=verify-full&sslrootcert={}",
+            postgres.port,
+            trusted.path().display(),
+        );
+        let options = backfill_store::Options::new(url.into(), "one");
+        let store = backfill_store::Store::connect(&options).unwrap();
+        let refused = store.ping().await.unwrap_err();
+        assert_eq!(refused.reason(), backfill_api::Reason::StoreUnavailable);
+        let Some(said) = said else {
+            assert!(postgres.told().concat().contains("mona"), "a good certificate is believed");
+            continue;
+        };
+        assert!(refused.to_string().contains(said), "{refused}");
+        assert_eq!(postgres.told(), [""; 0], "{said}");
+        // Nothing in it changes from one attempt to the next.
+        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+        assert_eq!(store.ping().await.unwrap_err().to_string(), refused.to_string());
+    }
 }

@@ -187,7 +187,7 @@ impl Error {
         };
         match code {
             Some(code) => Self::from_sqlstate(&code, Box::new(error)),
-            None => Self::Unavailable(Box::new(error)),
+            None => Self::Unavailable(steady(error)),
         }
     }
 
@@ -223,6 +223,15 @@ impl Error {
                 _ => Self::Unexpected { code: code.to_owned(), source },
             },
         }
+    }
+}
+
+/// The driver's error, less the instant that TLS puts into its words about a certificate: a status
+/// would change with each attempt.
+fn steady(error: sqlx::Error) -> Source {
+    match error.to_string().split_once(": verification time") {
+        Some((what, _)) => what.into(),
+        None => Box::new(error),
     }
 }
 
