@@ -100,7 +100,7 @@ async fn look_at(object: &RepositoryBackfill, ctx: &Context) -> Action {
         github.governor().leave(look.uid());
     }
     if !step.is_queued() {
-        ctx.permits.forget(look.uid());
+        ctx.permits.forget(&look.seen.object.id.namespace, look.uid());
     }
     let outcome = Box::pin(act::act(&look, step)).await;
     publish::publish(&look, outcome).await

@@ -4,13 +4,15 @@
 //! A look that gets no permit does not wait here, it comes again; whoever has just run joins the
 //! end of the queue, so that no backfill keeps the others out, and no namespace by having many.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A place in the queue lapses when nobody came for it: longer than any look of one who waits.
 const LAPSES_AFTER: Duration = Duration::from_secs(15);
-/// Permits after which it is forgotten when a namespace that does not run had its last.
+/// How often what has lapsed is taken away: it means going through everybody.
+const SWEPT_EVERY: Duration = Duration::from_secs(1);
+/// Runs after which it is forgotten when a namespace that wants nothing had its last.
 const FORGETS_AFTER: u64 = 1000;
 
 /// The permits of this operator.
@@ -23,23 +25,30 @@ pub struct Permits {
 #[derive(Debug, Default)]
 struct Desk {
     namespaces: HashMap<String, Turns>,
-    /// Permits given so far.
-    given: u64,
-    queue: VecDeque<Waiting>,
+    /// How often a permit was asked for so far.
+    asked: u64,
+    /// Runs begun so far.
+    begun: u64,
+    swept: Option<Instant>,
 }
 
-/// What a namespace has had.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a namespace has had, and who of it waits.
+#[derive(Debug, Default)]
 struct Turns {
+    /// Its permits that are out.
     running: usize,
-    /// Which of all permits its last one was.
-    last: u64,
+    /// Which of all runs its last one was.
+    last: Option<u64>,
+    /// Those who wait, by uid.
+    waiting: HashMap<String, Waiting>,
+    /// Their numbers, in order.
+    queue: VecDeque<u64>,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    namespace: String,
-    uid: String,
+    /// Which of all questions its first one was.
+    number: u64,
     asked: Instant,
 }
 
@@ -48,6 +57,17 @@ struct Waiting {
 pub struct Permit {
     namespace: String,
     desk: Arc<Mutex<Desk>>,
+}
+
+impl Permit {
+    /// A run begins: only this is a turn of the namespace, not a look that has nothing to run.
+    pub fn begin(&self) {
+        let desk = &mut *lock(&self.desk);
+        desk.begun += 1;
+        if let Some(turns) = desk.namespaces.get_mut(&self.namespace) {
+            turns.last = Some(desk.begun);
+        }
+    }
 }
 
 impl Drop for Permit {
@@ -64,73 +84,99 @@ impl Permits {
         Self { most, desk: Arc::default() }
     }
 
-    /// A permit for `uid` of `namespace`, or how many are before it.
+    /// A permit for `uid` of `namespace`, or how many of its namespace are before it.
     pub fn take(&self, namespace: &str, uid: &str) -> Result<Permit, usize> {
-        let mut desk = lock(&self.desk);
-        let now = Instant::now();
-        desk.queue.retain(|one| one.uid == uid || now - one.asked < LAPSES_AFTER);
-        if let Some(waiting) = desk.queue.iter_mut().find(|one| one.uid == uid) {
-            waiting.asked = now;
-        } else {
-            let (namespace, uid) = (namespace.to_owned(), uid.to_owned());
-            desk.queue.push_back(Waiting { namespace, uid, asked: now });
-        }
+        self.take_at(namespace, uid, Instant::now())
+    }
+
+    fn take_at(&self, namespace: &str, uid: &str, now: Instant) -> Result<Permit, usize> {
+        let desk = &mut *lock(&self.desk);
+        desk.sweep(now);
         let running: usize = desk.namespaces.values().map(|turns| turns.running).sum();
-        let before = desk.before(uid);
-        if before >= self.most.saturating_sub(running) {
-            return Err(before);
+        let at = desk.join(namespace, uid, now);
+        if desk.before(namespace, at) >= self.most.saturating_sub(running) {
+            return Err(at);
         }
-        desk.queue.retain(|one| one.uid != uid);
-        desk.give(namespace);
+        if let Some(turns) = desk.namespaces.get_mut(namespace) {
+            turns.leave(uid);
+            turns.running += 1;
+        }
         Ok(Permit { namespace: namespace.to_owned(), desk: Arc::clone(&self.desk) })
     }
 
     /// How many wait for a permit.
     pub fn queued(&self) -> u32 {
-        let (desk, now) = (lock(&self.desk), Instant::now());
-        let waiting = desk.queue.iter().filter(|one| now - one.asked < LAPSES_AFTER);
-        u32::try_from(waiting.count()).unwrap_or(u32::MAX)
+        let desk = &mut *lock(&self.desk);
+        desk.sweep(Instant::now());
+        let waiting: usize = desk.namespaces.values().map(|turns| turns.queue.len()).sum();
+        u32::try_from(waiting).unwrap_or(u32::MAX)
     }
 
-    /// `uid` does not want to run after all.
-    pub fn forget(&self, uid: &str) {
-        lock(&self.desk).queue.retain(|one| one.uid != uid);
+    /// `uid` of `namespace` does not want to run after all.
+    pub fn forget(&self, namespace: &str, uid: &str) {
+        if let Some(turns) = lock(&self.desk).namespaces.get_mut(namespace) {
+            turns.leave(uid);
+        }
     }
 }
 
 impl Desk {
-    /// How many are before `uid`: whose namespace would run fewer with it, then whose namespace
-    /// has not run for longer, then who asked earlier.
-    fn before(&self, uid: &str) -> usize {
-        let mut own: HashMap<&str, Turns> = HashMap::new();
-        let mut keys = Vec::with_capacity(self.queue.len());
-        let mut mine = None;
-        for (at, one) in self.queue.iter().enumerate() {
-            let known = || self.namespaces.get(&one.namespace).copied().unwrap_or_default();
-            let turns = own.entry(&one.namespace).or_insert_with(known);
-            let key = (turns.running, turns.last, at);
-            // The next of this namespace comes as if this one ran already.
-            turns.running += 1;
-            if one.uid == uid {
-                mine = Some(key);
-            }
-            keys.push(key);
-        }
-        mine.map_or(keys.len(), |mine| keys.iter().filter(|key| **key < mine).count())
+    /// Where `uid` is in the queue of its namespace, at its end if it is new.
+    fn join(&mut self, namespace: &str, uid: &str, now: Instant) -> usize {
+        self.asked += 1;
+        let turns = self.namespaces.entry(namespace.to_owned()).or_default();
+        let one = turns.waiting.entry(uid.to_owned()).or_insert_with(|| {
+            turns.queue.push_back(self.asked);
+            Waiting { number: self.asked, asked: now }
+        });
+        one.asked = now;
+        turns.queue.partition_point(|number| *number < one.number)
     }
 
-    fn give(&mut self, namespace: &str) {
-        self.given += 1;
-        let given = self.given;
-        self.namespaces.retain(|_, it| it.running > 0 || it.last + FORGETS_AFTER > given);
-        let turns = self.namespaces.entry(namespace.to_owned()).or_default();
-        turns.running += 1;
-        turns.last = given;
+    /// How many are before the one who is `at` in the queue of `namespace`: whose namespace would
+    /// run fewer with it and those before it, then whose namespace has not run for longer, then
+    /// who asked earlier.
+    fn before(&self, namespace: &str, at: usize) -> usize {
+        let Some(own) = self.namespaces.get(namespace) else { return usize::MAX };
+        let mine = (own.last, own.queue.get(at));
+        let before = self.namespaces.values().filter_map(|other| {
+            // There, those up to this one would run beside fewer, and itself beside as many.
+            let same = (own.running + at).checked_sub(other.running)?;
+            let number = other.queue.get(same);
+            let earlier = number.is_some() && (other.last, number) < mine;
+            Some(same.min(other.queue.len()) + usize::from(earlier))
+        });
+        before.sum()
+    }
+
+    /// Takes away what has lapsed, and the namespaces of which nothing is to be known any more.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_some_and(|swept| now - swept < SWEPT_EVERY) {
+            return;
+        }
+        self.swept = Some(now);
+        let is_recent = |last: u64| last + FORGETS_AFTER > self.begun;
+        self.namespaces.retain(|_, turns| {
+            turns.waiting.retain(|_, one| now - one.asked < LAPSES_AFTER);
+            if turns.waiting.len() < turns.queue.len() {
+                let left: HashSet<u64> = turns.waiting.values().map(|one| one.number).collect();
+                turns.queue.retain(|number| left.contains(number));
+            }
+            turns.running > 0 || !turns.queue.is_empty() || turns.last.is_some_and(is_recent)
+        });
+    }
+}
+
+impl Turns {
+    fn leave(&mut self, uid: &str) {
+        if let Some(one) = self.waiting.remove(uid) {
+            self.queue.retain(|number| *number != one.number);
+        }
     }
 }
 
 fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
-    // Counts and queue change together inside one critical section each.
+    // Counts and queues change together inside one critical section each.
     desk.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -163,7 +209,7 @@ mod tests {
         let permits = Permits::new(1);
         let a = permits.take("team", "a");
         assert!(permits.take("team", "b").is_err() && permits.take("team", "c").is_err());
-        permits.forget("b");
+        permits.forget("team", "b");
         drop(a);
         assert!(permits.take("team", "c").is_ok());
     }
@@ -182,6 +228,7 @@ mod tests {
                         continue;
                     }
                     if let Ok(permit) = permits.take(&namespace.to_string(), &uid) {
+                        permit.begin();
                         had[namespace] += 1.0;
                         running.push_back((uid, permit));
                     }
@@ -220,6 +267,7 @@ mod tests {
     fn a_namespace_that_comes_late_is_before_the_many_of_another() {
         let permits = Permits::new(1);
         let first = permits.take("many", "0").unwrap();
+        first.begin();
         for object in 1..=100 {
             assert_eq!(permits.take("many", &object.to_string()).err(), Some(object - 1));
         }
@@ -227,5 +275,146 @@ mod tests {
         drop(first);
         assert!(permits.take("many", "1").is_err(), "it is the other's turn");
         assert!(permits.take("few", "late").is_ok());
+    }
+
+    #[test]
+    fn a_look_that_runs_nothing_is_no_turn_of_its_namespace() {
+        let permits = Permits::new(1);
+        let first = permits.take("other", "x").unwrap();
+        first.begin();
+        for (namespace, uid) in [("team", "a"), ("team", "b"), ("other", "y")] {
+            assert!(permits.take(namespace, uid).is_err());
+        }
+        drop(first);
+        let a = permits.take("team", "a").unwrap();
+        drop(a);
+        assert!(permits.take("other", "y").is_err(), "the team has not run yet");
+        let b = permits.take("team", "b").unwrap();
+        b.begin();
+        assert!(permits.take("team", "a").is_err() && permits.take("other", "y").is_err());
+        drop(b);
+        assert!(permits.take("team", "a").is_err(), "b was a turn of the team");
+        assert!(permits.take("other", "y").is_ok());
+    }
+
+    #[test]
+    fn who_waits_behind_two_of_another_namespace_has_one_of_two_places() {
+        let permits = Permits::new(2);
+        let full = (permits.take("full", "a"), permits.take("full", "b"));
+        for (namespace, uid) in [("many", "a"), ("many", "b"), ("few", "a")] {
+            assert!(permits.take(namespace, uid).is_err());
+        }
+        drop(full);
+        assert!(permits.take("many", "b").is_err(), "with the first of them it would be two");
+        let few = permits.take("few", "a");
+        let many = permits.take("many", "a");
+        assert!(few.is_ok() && many.is_ok() && permits.take("many", "b").is_err());
+    }
+
+    #[test]
+    fn the_next_of_each_namespace_has_nobody_before_it_and_asks_soon() {
+        let permits = Permits::new(1);
+        let old = permits.take("old", "a").unwrap();
+        old.begin();
+        for namespace in 0..100 {
+            assert_eq!(permits.take(&namespace.to_string(), "a").err(), Some(0), "{namespace}");
+            assert_eq!(permits.take(&namespace.to_string(), "b").err(), Some(1), "{namespace}");
+        }
+        assert_eq!(permits.take("old", "b").err(), Some(0));
+    }
+
+    #[test]
+    fn whom_nobody_comes_for_holds_nobody_up_and_is_not_kept() {
+        let (permits, began) = (Permits::new(1), Instant::now());
+        let at = |millis| began + Duration::from_millis(millis);
+        let held = permits.take_at("held", "a", began).unwrap();
+        held.begin();
+        for uid in ["a", "b"] {
+            assert!(permits.take_at("team", uid, began).is_err());
+        }
+        assert!(permits.take_at("gone", "a", began).is_err());
+        assert!(permits.take_at("team", "b", at(14_000)).is_err());
+        drop(held);
+        assert!(permits.take_at("team", "b", at(14_500)).is_err(), "a may still come");
+        let b = permits.take_at("team", "b", at(16_000)).unwrap();
+        b.begin();
+        let desk = lock(&permits.desk);
+        let mut known: Vec<_> = desk.namespaces.keys().map(String::as_str).collect();
+        known.sort_unstable();
+        assert_eq!(known, ["held", "team"]);
+    }
+
+    #[test]
+    fn of_namespaces_that_come_and_go_only_the_latest_are_remembered() {
+        let (permits, began) = (Permits::new(1), Instant::now());
+        for run in 1..=3000 {
+            let now = began + SWEPT_EVERY * run;
+            permits.take_at(&format!("n-{run}"), "a", now).unwrap().begin();
+        }
+        let known = lock(&permits.desk).namespaces.len();
+        assert!(known <= usize::try_from(FORGETS_AFTER).unwrap() + 1, "{known} namespaces");
+        assert!(lock(&permits.desk).namespaces.contains_key("n-2500"), "its turn is remembered");
+    }
+
+    /// How many are before each, when all are put in order one by one.
+    fn in_order(desk: &Desk) -> HashMap<(String, usize), usize> {
+        let mut all = Vec::new();
+        for (namespace, turns) in &desk.namespaces {
+            for (at, number) in turns.queue.iter().enumerate() {
+                all.push(((turns.running + at, turns.last, *number), (namespace.clone(), at)));
+            }
+        }
+        all.sort();
+        all.into_iter().enumerate().map(|(before, (_, one))| (one, before)).collect()
+    }
+
+    #[test]
+    fn who_is_before_whom_is_as_if_all_were_put_in_order() {
+        for seed in 1..50_u64 {
+            let permits = Permits::new(usize::try_from(seed % 5 + 1).unwrap());
+            let (mut running, mut state) = (VecDeque::new(), seed);
+            for _ in 0..80 {
+                // Knuth's multiplier: any mixture will do.
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(seed);
+                let picks = |at: u32, most: u64| (state >> at) % most;
+                let (namespace, uid) = (picks(33, 5).to_string(), picks(41, 6).to_string());
+                if let Ok(permit) = permits.take(&namespace, &uid) {
+                    if picks(49, 3) > 0 {
+                        permit.begin();
+                    }
+                    running.push_back(permit);
+                }
+                if picks(53, 3) == 0 {
+                    running.pop_front();
+                }
+                let desk = lock(&permits.desk);
+                for ((namespace, at), before) in in_order(&desk) {
+                    assert_eq!(desk.before(&namespace, at), before, "{at} of {namespace}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_look_costs_no_more_where_thousands_wait() {
+        let fastest = |objects: usize| {
+            let permits = Permits::new(1);
+            let running = permits.take("team", "running").unwrap();
+            for object in 0..objects {
+                let namespace = format!("n-{}", object % 10);
+                assert!(permits.take(&namespace, &object.to_string()).is_err());
+            }
+            let look = |object: usize| {
+                let (namespace, uid) = (format!("n-{}", object % 10), object.to_string());
+                let began = Instant::now();
+                assert!(permits.take(&namespace, &uid).is_err());
+                began.elapsed()
+            };
+            let fastest = (0..objects).rev().take(200).map(look).min().unwrap();
+            drop(running);
+            fastest
+        };
+        let (few, many) = (fastest(200), fastest(20_000));
+        assert!(many < few * 10, "{few:?} where 200 wait, {many:?} where 20000 do");
     }
 }

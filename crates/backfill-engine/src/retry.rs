@@ -21,7 +21,7 @@ pub const BUG_LOOK: SignedDuration = SignedDuration::from_mins(5);
 pub const CLAIMED_LOOK: SignedDuration = SignedDuration::from_secs(15);
 /// How often a backfill that waits for a free place, or for the store, asks again.
 pub const QUEUED_LOOK: SignedDuration = SignedDuration::from_secs(2);
-/// How often one asks that has many before it: its place in the queue lapses after 15 s.
+/// How often one asks that has many of its namespace before it: its place lapses after 15 s.
 const LONGEST_QUEUED_LOOK: SignedDuration = SignedDuration::from_secs(10);
 /// How often an object is looked at that has nothing left to do: the database under it may have
 /// been set back.
@@ -52,8 +52,9 @@ pub fn spread(whole: SignedDuration, fraction: f64) -> SignedDuration {
     span(whole.as_secs_f64() * (0.5 + fraction / 2.0))
 }
 
-/// The wait of a backfill with `ahead` others before it in the queue: the next ones are there as
-/// soon as a place is free, and hundreds do not ask all the time.
+/// The wait of a backfill with `ahead` others of its namespace before it in the queue. Which
+/// namespace is next may change at any time, so the first of each asks often enough for a free
+/// place not to wait longer than [`QUEUED_LOOK`]; the hundreds behind it do not ask all the time.
 pub fn queued_look(ahead: usize) -> SignedDuration {
     let more = SignedDuration::from_secs(i64::try_from(ahead / 8).unwrap_or(i64::MAX));
     QUEUED_LOOK.saturating_add(more).min(LONGEST_QUEUED_LOOK)

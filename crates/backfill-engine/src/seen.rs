@@ -57,7 +57,7 @@ pub struct Seen {
     pub budget_too_small: Option<Fault>,
     /// When the present pacing period lets the next chunk start, in Interval mode.
     pub paced_until: Option<Timestamp>,
-    /// A permit to run was to be had; else how many wait for one before this object.
+    /// A permit to run was to be had; else how many of its namespace wait before this object.
     pub permit: Result<(), usize>,
     /// A fraction from 0 to 1, for jitter.
     pub fraction: f64,

@@ -182,6 +182,9 @@ async fn run(look: &Look<'_>) -> Outcome {
         floor: look.floor,
         at_most: ctx.settings.run_time,
     };
+    if let Some(permit) = &look.permit {
+        permit.begin();
+    }
     let Report { state, stop } = Box::pin(run_chunks(&run, state.clone(), look)).await;
     keep_limits(look, github).await;
     if !matches!(stop, Stop::Paused | Stop::Wait(..)) {

@@ -29,7 +29,6 @@ pub struct Look<'a> {
     /// The way to GitHub, where the credentials could be read.
     pub github: Option<Client>,
     /// The right to run; given back when the look ends.
-    #[expect(dead_code, reason = "held, not read")]
     pub permit: Option<Permit>,
     /// Points that are never spent for this object.
     pub floor: i64,
