@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use futures::StreamExt;
-use kube::Api;
 use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
 use serde_json::{Value, json};
 use testbed::operator::OPERATOR;
 use testbed::{Cluster, clone};
@@ -15,14 +15,14 @@ use testbed::{Cluster, clone};
 use crate::outage::own_cluster;
 use crate::support::objects::status;
 use crate::support::secrecy::metric;
-use crate::support::{Ground, LIMIT, Setup, Trial};
+use crate::support::{Ground, LIMIT, Setup, Trial, plan, rows};
 
 /// Objects of the one namespace that has many.
 const MANY: usize = 300;
 /// Namespaces that have few, and how many each.
-const FEW: (usize, usize) = (3, 4);
+const FEW: (usize, usize) = (3, 12);
 /// Pull requests of each repository, and as many chunks: so few that one turn is enough for all.
-const CHUNKS: usize = 4;
+const CHUNKS: usize = 2;
 const LOOKS: &str = "backfill_reconcile_duration_seconds_count";
 /// Credentials of the many: what each may ask of GitHub in a minute is not what they wait for.
 const CREDENTIALS: usize = 20;
@@ -88,16 +88,28 @@ fn peak(trial: &Trial) -> u64 {
     kib << 10
 }
 
+/// Repositories of all, those of the few by namespace.
+struct Crowd {
+    many: Vec<String>,
+    few: Vec<Vec<String>>,
+    /// Created when all others are at it.
+    late: String,
+}
+
 /// Creates objects that walk a repository each, a pull request at a time, and the credentials that
 /// they use by turns.
-async fn create(trial: &Trial, namespace: &str, repositories: &[String], credentials: usize) {
+async fn create(
+    cluster: &Cluster,
+    client: &Client,
+    namespace: &str,
+    repositories: &[String],
+    credentials: usize,
+) {
     for at in 0..credentials {
-        let token = format!("{}-{namespace}-{at}", trial.token);
-        let name = format!("github-{at}");
-        trial.cluster.create_credentials(namespace, &name, &token).await.unwrap();
+        let token = format!("ghp_{namespace}-{at}");
+        cluster.create_credentials(namespace, &format!("github-{at}"), &token).await.unwrap();
     }
-    let objects: Api<backfill_api::RepositoryBackfill> =
-        Api::namespaced(trial.client.clone(), namespace);
+    let objects: Api<backfill_api::RepositoryBackfill> = Api::namespaced(client.clone(), namespace);
     let created = repositories.iter().enumerate().map(async |(at, repository)| {
         let credential = format!("github-{}", at % credentials);
         let name = repository.split_once('/').unwrap().1;
@@ -125,26 +137,48 @@ async fn ask_all(trial: &Trial, repositories: &[String], word: &str) {
     while asked.next().await.is_some() {}
 }
 
-/// An operator for all namespaces of a cluster of its own. GitHub's limits hold nobody up.
-async fn start(cluster: &'static Cluster, ceiling: &Ceiling, all: &[String]) -> Trial {
-    let synthetic = all.iter().map(|name| format!("{name}={CHUNKS}:1")).collect();
+/// An operator for all namespaces of a cluster of its own, which begins when all objects but the
+/// last are there. GitHub's limits hold nobody up; its pages come slowly until told otherwise.
+async fn start(cluster: &'static Cluster, ceiling: &Ceiling, all: &Crowd) -> Trial {
+    let names = [&all.many[..], &all.few.concat(), std::slice::from_ref(&all.late)].concat();
+    let synthetic = names.iter().map(|name| format!("{name}={CHUNKS}:1")).collect();
     let unlimited: Value = json!({
         "points_per_window": 1_000_000, "points_per_minute": 1_000_000,
         "response_seconds_per_minute": 100_000, "concurrent": 100, "headers": true,
     });
+    let slow = json!([{"match": {"operation": "ListPullRequests"}, "answer": "slow:5"}]);
+    // Fewer places than namespaces: each waits for its turn.
     let setup = Setup { synthetic, ..Setup::default() }
         .limits(unlimited)
-        // One place is given strictly in turn; a second goes to who comes first to ask for it.
-        .args(&["--max-concurrent-runs=1"]);
+        .faults(slow)
+        .args(&["--max-concurrent-runs=2"]);
     let mut ground = Ground::new(cluster, &setup).await;
+    create(cluster, &ground.client, &ground.namespace, &all.many, CREDENTIALS).await;
+    for repositories in &all.few {
+        let namespace = cluster.create_namespace().await.unwrap();
+        create(cluster, &ground.client, &namespace, repositories, 1).await;
+    }
     ground.options.namespace = None;
     ground.options.env.insert("RUST_LOG".to_owned(), "info".to_owned());
     let program = ceiling.program(ground.dir.path());
     ground.start_from(&program).await
 }
 
-/// Chunks of each namespace while all of them had some to do: from the last object's first look to
-/// the end of the first namespace that has few.
+/// The instant from which pages come fast, when all but the last have a walk to wait with.
+async fn begin(trial: &Trial) -> String {
+    let walks = "SELECT count(*) FROM progressive_backfill_state";
+    let wanted = i64::try_from(MANY + FEW.0 * FEW.1).unwrap();
+    trial
+        .within(LIMIT, "all have a walk", async || {
+            (rows::number(&trial.rows, walks).await == wanted).then_some(())
+        })
+        .await;
+    trial.standin.set_faults(&plan(json!([]))).await.unwrap();
+    rows::text(&trial.rows, "SELECT clock_timestamp()").await
+}
+
+/// Chunks of each namespace while all of them had some to do: from the instant that pages come
+/// fast to the end of the first namespace that has few.
 async fn chunks_of_each(trial: &Trial, began: &str) -> Vec<f64> {
     let chunks = format!(
         "WITH chunks AS (
@@ -170,29 +204,27 @@ fn jain(shares: &[f64]) -> f64 {
 
 #[tokio::test]
 async fn hundreds_of_one_namespace_hold_up_no_other_and_fit_into_128_mib() {
-    let many: Vec<String> = (0..MANY).map(|at| format!("many/m-{at}")).collect();
-    let few: Vec<Vec<String>> =
-        (0..FEW.0).map(|of| (0..FEW.1).map(|at| format!("few/f-{of}-{at}")).collect()).collect();
-    let late = "many/late".to_owned();
-    let all = [&many[..], &few.concat(), std::slice::from_ref(&late)].concat();
+    let all = Crowd {
+        many: (0..MANY).map(|at| format!("many/m-{at}")).collect(),
+        few: (0..FEW.0)
+            .map(|of| (0..FEW.1).map(|at| format!("few/f-{of}-{at}")).collect())
+            .collect(),
+        late: "many/late".to_owned(),
+    };
     let (cluster, _turn) = own_cluster().await;
     let ceiling = Ceiling::of(CEILING);
     let trial = start(cluster, &ceiling, &all).await;
-    create(&trial, &trial.namespace, &many, CREDENTIALS).await;
-    for repositories in &few {
-        let namespace = cluster.create_namespace().await.unwrap();
-        create(&trial, &namespace, repositories, 1).await;
-    }
-    let began = crate::support::rows::text(&trial.rows, "SELECT clock_timestamp()::text").await;
+    let began = begin(&trial).await;
 
     // Everybody asks at once, and one more comes.
-    ask_all(&trial, &many, "now").await;
+    ask_all(&trial, &all.many, "now").await;
     let before = metric(&trial, LOOKS).await.unwrap();
-    create(&trial, &trial.namespace, &[late], 1).await;
+    create(cluster, &trial.client, &trial.namespace, &[all.late], 1).await;
     trial.until("late", "its first look", |it| status(it).observed_generation == Some(1)).await;
     let looks = metric(&trial, LOOKS).await.unwrap() - before;
     println!("{looks} looks until that of the new one");
-    assert!(looks < 2.0 * f64::from(u32::try_from(all.len()).unwrap()), "{looks} looks first");
+    let objects = MANY + FEW.0 * FEW.1 + 1;
+    assert!(looks < 2.0 * f64::from(u32::try_from(objects).unwrap()), "{looks} looks first");
 
     let done = format!(
         "SELECT count(*) FROM progressive_backfill_state \
@@ -202,7 +234,7 @@ async fn hundreds_of_one_namespace_hold_up_no_other_and_fit_into_128_mib() {
     let wanted = i64::try_from(FEW.0 * FEW.1).unwrap();
     trial
         .within(LIMIT, "those of the others are done", async || {
-            let done = crate::support::rows::number(&trial.rows, &done).await;
+            let done = rows::number(&trial.rows, &done).await;
             (done == wanted).then_some(())
         })
         .await;
