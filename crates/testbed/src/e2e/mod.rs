@@ -10,6 +10,7 @@ mod reach;
 mod releases;
 mod story;
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -54,17 +55,17 @@ impl Steps {
 
 /// Builds everything, then runs the story: in the cluster of the context `E2E_CONTEXT` where that
 /// is set, otherwise on a node of its own. `E2E_FROM` names the commit whose chart and image are
-/// upgraded from, and `KEEP` asks for a shell at the end. Where this machine cannot have a node it
-/// errors, unless the variable `OPTIONAL` is set: then it says so and that is all.
+/// upgraded from, and `KEEP` asks for a shell at the end, which needs a terminal. Where this
+/// machine cannot have a node it errors, unless the variable `OPTIONAL` is set: then it says so and
+/// that is all.
 pub async fn e2e() -> anyhow::Result<()> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let (asked, context) = (variable("KEEP"), variable("E2E_CONTEXT"));
+    let keep = keeps(asked.as_deref(), context.as_deref(), std::io::stdin().is_terminal())?;
     let state = tempfile::Builder::new().prefix("backfill-e2e-").tempdir_in(ARCHIVES)?;
     let find =
         |context: String| Existing::find(&context, variable("E2E_LOAD").as_deref(), state.path());
-    let existing = variable("E2E_CONTEXT").map(find).transpose()?;
-    let keep = variable("KEEP").is_some_and(|keep| keep != "0");
-    let both = "KEEP=1 keeps a node of its own, and E2E_CONTEXT names another";
-    ensure!(!keep || existing.is_none(), both);
+    let existing = context.map(find).transpose()?;
     if existing.is_none()
         && let Some(reason) = sandbox::refusal()
     {
@@ -92,6 +93,16 @@ pub async fn e2e() -> anyhow::Result<()> {
     };
     steps.done("the images are built");
     existing.tell(&releases, &steps).await
+}
+
+/// Whether a shell follows, as `KEEP` asks; `terminal` is whether somebody can type into it.
+fn keeps(asked: Option<&str>, context: Option<&str>, terminal: bool) -> anyhow::Result<bool> {
+    let keep = asked.is_some_and(|asked| asked != "0");
+    let both = "KEEP=1 keeps a node of its own, and E2E_CONTEXT names another";
+    ensure!(!keep || context.is_none(), both);
+    let nobody = "KEEP=1 ends with a shell, and standard input is no terminal: leave KEEP out";
+    ensure!(!keep || terminal, nobody);
+    Ok(keep)
 }
 
 /// The story, inside the namespaces.
@@ -131,4 +142,29 @@ fn write_node_images(state: &Path) -> anyhow::Result<()> {
         images::write(image, &[&entrypoint], &[], vec![file], &archive)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::keeps;
+
+    #[test]
+    fn a_shell_is_refused_where_nobody_can_type_or_the_node_is_not_ours() {
+        for (asked, context, terminal, expected) in [
+            (None, None, false, Ok(false)),
+            (Some("0"), Some("kind-a"), false, Ok(false)),
+            (Some("1"), None, true, Ok(true)),
+            (Some("1"), None, false, Err("is no terminal")),
+            (Some("yes"), None, false, Err("is no terminal")),
+            (Some("1"), Some("kind-a"), true, Err("E2E_CONTEXT")),
+            (Some("1"), Some("kind-a"), false, Err("E2E_CONTEXT")),
+        ] {
+            match (keeps(asked, context, terminal), expected) {
+                (Ok(keep), expected) => assert_eq!(Ok(keep), expected, "{asked:?} {context:?}"),
+                (Err(error), Ok(_)) => panic!("{error}"),
+                (Err(error), Err(why)) => assert!(error.to_string().contains(why), "{error}"),
+            }
+        }
+    }
 }
