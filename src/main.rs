@@ -1,5 +1,6 @@
 //! The operator's entry point: picks the subcommand. Everything else lives in the modules.
 
+mod api_server;
 mod args;
 mod backfill;
 mod catalogue;

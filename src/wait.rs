@@ -15,10 +15,11 @@ use backfill_api::conditions::{READY, STALLED, SUCCEEDED};
 use futures::StreamExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::{WatchStreamExt, reflector, watcher};
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, ResourceExt};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
+use crate::api_server;
 use crate::args::{WaitArgs, WaitFor};
 
 /// How the wait ends; the number is the exit code. `--help` says the same.
@@ -53,7 +54,7 @@ pub async fn wait(args: &WaitArgs) -> anyhow::Result<ExitCode> {
 
 async fn watch(args: &WaitArgs) -> anyhow::Result<End> {
     let started = Instant::now();
-    let client = Client::try_default().await.context("no way to the Kubernetes API server")?;
+    let client = api_server::client().await?;
     let namespace = args.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
     say(&format!("waiting for {} in {namespace}", args.target.name()))?;
     let api: Api<RepositoryBackfill> = Api::namespaced(client, &namespace);

@@ -24,7 +24,7 @@ use crate::backfill::{Context, Memory, Permits, Settings};
 use crate::metrics::{self, Metrics};
 use crate::watch::watch;
 use crate::web::{self, Certificate, Health, Scrapes};
-use crate::{rounds, telemetry};
+use crate::{api_server, rounds, telemetry};
 
 /// Looks that may be under way beside the runs, so that an edit never waits for a run.
 const LOOKS: u16 = 64;
@@ -95,7 +95,7 @@ pub async fn operator(args: OperatorArgs) -> anyhow::Result<()> {
     metrics.set(metrics::LIMIT_FLOOR, &[], floor.into());
     let health = Arc::new(Health::default());
     listen(&args, health.clone(), metrics.clone(), stopping.clone()).await?;
-    let client = Client::try_default().await.context("no way to the Kubernetes API server")?;
+    let client = api_server::client().await?;
     let (objects, writer) = reflector::store();
     let github = github(&args, metrics.clone())?;
     let ctx = Arc::new(Context {

@@ -164,7 +164,9 @@ async fn a_proxy_of_the_environment_is_never_used() {
     let shown = Arc::new(Mutex::new(authority.issue("localhost", HOLDS)));
     let (github, proxy) = (false_github(&shown), proxy());
     let mut ground = ground(&authority, &github).await;
-    for name in ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"] {
+    let names =
+        ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"];
+    for name in names {
         let url = format!("http://127.0.0.1:{}", proxy.port);
         ground.options.env.insert(name.to_owned(), url);
     }

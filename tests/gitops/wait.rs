@@ -50,6 +50,8 @@ impl Waiting {
             .env_clear()
             .env("KUBECONFIG", kubeconfig)
             .env("NAMESPACE", namespace)
+            // No proxy of the environment is asked: nobody listens there.
+            .env("HTTPS_PROXY", "http://127.0.0.1:9")
             .stdout(output.reopen().unwrap())
             .stderr(output.as_file().try_clone().unwrap())
             .spawn();
