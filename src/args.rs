@@ -119,6 +119,12 @@ impl WaitFor {
     }
 }
 
+/// The variable by which other programs are told a proxy, if it is set: no flag takes it.
+pub fn unheeded_proxy() -> Option<&'static str> {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().find(is_set)
+}
+
 /// How the operator runs.
 #[derive(Clone, Debug, Args)]
 pub struct OperatorArgs {

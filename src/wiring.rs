@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{DatabaseArgs, OperatorArgs, RecoverArgs};
+use crate::args::{DatabaseArgs, OperatorArgs, RecoverArgs, unheeded_proxy};
 use crate::backfill::{Context, Memory, Permits, Settings};
 use crate::metrics::{self, Metrics};
 use crate::watch::watch;
@@ -173,6 +173,12 @@ fn github(args: &OperatorArgs, metrics: Arc<Metrics>) -> anyhow::Result<GitHub> 
     let proxy = proxy.context("--github-proxy cannot be used")?;
     if let Some(proxy) = &proxy {
         tracing::info!(%proxy, "GitHub is reached by a proxy");
+    } else if let Some(variable) = unheeded_proxy() {
+        tracing::warn!(
+            variable,
+            "the proxy of the environment is not heeded, only one that --github-proxy names: \
+             GitHub is reached directly"
+        );
     }
     GitHub::new(backfill_github::Config {
         url: args.github_url.clone(),

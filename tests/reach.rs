@@ -173,6 +173,11 @@ async fn a_proxy_of_the_environment_is_never_used() {
     let trial = ground.start().await;
     refused(&trial, &github).await;
     assert_eq!(proxy.told(), Vec::<String>::new());
+    let log = trial.operator.log();
+    let said: Vec<&str> = log.lines().filter(|line| line.contains("--github-proxy")).collect();
+    let [line] = said[..] else { panic!("{said:?}") };
+    assert!(line.contains("\"WARN\"") && line.contains("HTTPS_PROXY"), "{line}");
+    assert!(!log.contains(&format!(":{}", proxy.port)), "its address may have a password in it");
     trial.finish().await;
 }
 
@@ -185,8 +190,11 @@ async fn the_proxy_of_the_flag_is_used_and_cannot_read_what_passes() {
     ground.options.args.push(format!("--github-proxy=http://127.0.0.1:{}", proxy.port));
     // What the environment says of whom no proxy is for does not count either.
     ground.options.env.insert("NO_PROXY".to_owned(), "*".to_owned());
+    let nobody = "http://127.0.0.1:9".to_owned();
+    ground.options.env.insert("ALL_PROXY".to_owned(), nobody);
     let trial = ground.start().await;
     refused(&trial, &github).await;
+    assert!(!trial.operator.log().contains("ALL_PROXY"), "that it does not count is meant");
     let (told, asked) = (proxy.told(), format!("CONNECT localhost:{} HTTP/1.1", github.port));
     assert!(!told.is_empty() && told.iter().all(|line| *line == asked), "{told:?}");
     trial.finish().await;
