@@ -77,16 +77,41 @@ fn told(version: &str, address: &str) -> String {
     block.replace("1.2.3", version).replace("registry.example.com", address)
 }
 
+/// A directory with a home for GnuPG, a key in it, and the chart.
+fn clone_with_a_key() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["gnupg", "target"] {
+        std::fs::create_dir(dir.path().join(name)).unwrap();
+    }
+    let charts = clone::root().unwrap().join("charts");
+    std::os::unix::fs::symlink(charts, dir.path().join("charts")).unwrap();
+    shell(dir.path(), &format!("chmod 700 gnupg; {KEY}")).expect("GnuPG makes a key");
+    dir
+}
+
+#[test]
+fn a_release_that_is_interrupted_leaves_no_secret_key() {
+    let dir = clone_with_a_key();
+    let dir = dir.path();
+    let secret = dir.join("target/secret.gpg");
+    for ends in ["false", "kill -INT $BASHPID", "kill -TERM $BASHPID", "kill -HUP $BASHPID"] {
+        // As whoever is asked for the passphrase may do.
+        let helm = format!("helm() {{ test -s target/secret.gpg && echo signs; {ends}; }}\n");
+        let script = format!("{helm}{{ {}}} > said", told("1.2.3", "registry.example.com"));
+        shell(dir, &script).expect_err("nothing was signed");
+        assert!(!secret.exists(), "{ends}: the secret key is left there");
+        let said = std::fs::read_to_string(dir.join("said")).unwrap();
+        assert_eq!(said, "signs\n", "{ends}: it goes on");
+        std::fs::remove_file(dir.join("target/public.gpg")).unwrap();
+    }
+    shell(dir, "gpgconf --kill all").unwrap();
+}
+
 #[test]
 fn the_commands_of_a_release_publish_a_chart_that_can_be_verified_and_installed() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = clone_with_a_key();
     let dir = dir.path();
-    for name in ["gnupg", "target"] {
-        std::fs::create_dir(dir.join(name)).unwrap();
-    }
-    std::os::unix::fs::symlink(clone::root().unwrap().join("charts"), dir.join("charts")).unwrap();
     let (mut registry, address) = registry(dir);
-    shell(dir, &format!("chmod 700 gnupg; {KEY}")).expect("GnuPG makes a key");
     let version = env!("CARGO_PKG_VERSION");
     let said = shell(dir, &format!("{SHELL}{}", told(version, &address))).unwrap();
     assert!(said.contains("Chart Hash Verified: "), "{said}");

@@ -9,7 +9,7 @@ use testbed::Cluster;
 use super::{documents, operator, root, spans};
 
 /// Commands of others that are not looked into.
-const OTHERS: [&str; 20] = [
+const OTHERS: [&str; 21] = [
     "buildah",
     "cd",
     "curl",
@@ -29,6 +29,7 @@ const OTHERS: [&str; 20] = [
     "source",
     "tail",
     "tr",
+    "trap",
     "umask",
 ];
 /// kubectl's own flags that take the next word with them.
@@ -49,7 +50,8 @@ fn commands(text: &str) -> Vec<Vec<String>> {
             }
         }
         let words = words(line.split("<<").next().unwrap());
-        for command in words.split(|word| ["&&", "||", ";", "|"].contains(&word.as_str())) {
+        for command in words.split(|word| ["&&", "||", ";", "|", "(", ")"].contains(&word.as_str()))
+        {
             let is_value = |word: &&String| {
                 word.split_once('=').is_some_and(|(name, _)| {
                     !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
@@ -233,10 +235,12 @@ fn every_command_is_one_that_is_looked_into_or_named_here() {
 #[test]
 fn lines_are_taken_apart_as_a_shell_does() {
     let text = "# c\nA=1 make demo KEEP=1  # c\nkubectl x \\\n  --from='a b; c' && cd d; e\n\
-                kubectl apply -f - <<EOF\nmake nothing\nEOF\n";
+                kubectl apply -f - <<EOF\nmake nothing\nEOF\n\
+                f && (\n  trap 'g h' EXIT\n) && i\n";
     let found: Vec<_> = commands(text).iter().map(|words| words.join("·")).collect();
-    let expected =
-        ["make·demo·KEEP=1", "kubectl·x·--from=a b; c", "cd·d", "e", "kubectl·apply·-f·-"];
+    let before = ["make·demo·KEEP=1", "kubectl·x·--from=a b; c", "cd·d", "e"];
+    let after = ["kubectl·apply·-f·-", "f", "trap·g h·EXIT", "i"];
+    let expected = [before, after].concat();
     assert_eq!(found, expected);
     assert_eq!(flags(&words("a --b=c -d --e")), ["--b", "--e"].into());
 }
