@@ -66,7 +66,7 @@ pub fn decide(seen: &Seen) -> Step {
 
 fn deleted(seen: &Seen) -> Option<Step> {
     let object = &seen.object;
-    object.deleting.then_some(match (object.has_finalizer, rows_go_with(seen)) {
+    object.deleting.then_some(match (object.has_finalizer, object.takes_rows_along()) {
         (false, _) => Step::Forget,
         // It was put on under another spec, by another operator or by hand: the rows stay.
         (true, false) => Step::SetFinalizer(false),
@@ -90,13 +90,8 @@ fn rows(seen: &Seen) -> Rows {
 }
 
 fn finalizer(seen: &Seen) -> Option<Step> {
-    let wanted = rows_go_with(seen);
+    let wanted = seen.object.takes_rows_along();
     (wanted != seen.object.has_finalizer).then_some(Step::SetFinalizer(wanted))
-}
-
-/// Both the spec and the operator want rows deleted with the object.
-fn rows_go_with(seen: &Seen) -> bool {
-    seen.object.deletes_rows && seen.object.refusal.is_none()
 }
 
 fn suspended(seen: &Seen) -> Option<Step> {

@@ -45,7 +45,8 @@ pub struct Seen {
     pub state: Result<Option<BackfillState>, Fault>,
     /// Another object that owns the row, has not finished and still exists.
     pub claimed_by: Option<ObjectRef>,
-    /// Another object that has proved the rows of this row's repository, where this one goes.
+    /// Another object that has proved the rows of this row's repository, where this one goes
+    /// and would take the rows along.
     pub heir: Option<ObjectRef>,
     /// There are objects that this version cannot read: what they have proved is not known.
     pub has_unreadable: bool,

@@ -92,7 +92,7 @@ pub async fn observe<'a>(ctx: &'a Context, object: &'a RepositoryBackfill) -> Lo
     let seen = Seen {
         now,
         claimed_by: claimed_by(ctx, &id, &spec.repository, known).await,
-        heir: known.filter(|_| asked.deleting).and_then(|state| heir(ctx, &id, state)),
+        heir: known.filter(|_| asked.asks_for_heir()).and_then(|state| heir(ctx, &id, state)),
         has_unreadable: ctx.memory.has_unreadable(),
         paced_until: known.and_then(|state| run_chunks::paced_until(spec, state, now)),
         object: asked,

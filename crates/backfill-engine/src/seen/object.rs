@@ -129,6 +129,16 @@ impl ObjectSeen {
         }
     }
 
+    /// Both the spec and the operator want its rows deleted with it.
+    pub fn takes_rows_along(&self) -> bool {
+        self.deletes_rows && self.refusal.is_none()
+    }
+
+    /// Whether it matters who else stands on its rows: they would go now.
+    pub fn asks_for_heir(&self) -> bool {
+        self.deleting && self.has_finalizer && self.takes_rows_along()
+    }
+
     /// Whether a place to run is worth asking for: only a walk of its own that is not done yet
     /// runs.
     pub fn wants_to_run(&self, state: Option<&BackfillState>) -> bool {
@@ -141,8 +151,9 @@ impl ObjectSeen {
 /// Whether the rows of this repository are what `object` has proved, and it stays.
 pub fn stands_on(object: &RepositoryBackfill, repository: &NodeId) -> bool {
     let proved = object.status.as_ref().and_then(|status| status.walk_fingerprint.as_deref());
+    // The hash comes last: every object is asked.
     object.metadata.deletion_timestamp.is_none()
-        && proved == Some(&fingerprint(repository, &object.spec))
+        && proved.is_some_and(|proved| proved == fingerprint(repository, &object.spec))
 }
 
 /// The words of the window, by which a walk that follows knows that its start stays: see ADR 10.

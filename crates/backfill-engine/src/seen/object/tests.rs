@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta;
 use serde_json::{Value, json};
 
 use super::*;
@@ -96,8 +97,7 @@ fn rows_are_anothers_too_where_it_has_proved_them_and_stays() {
     other.spec.max_pull_requests = Some(6);
     assert!(!stands_on(&other, &node), "it asks for another walk by now");
     other.spec.max_pull_requests = Some(5);
-    other.metadata.deletion_timestamp =
-        Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::UNIX_EPOCH));
+    other.metadata.deletion_timestamp = Some(meta::v1::Time(Timestamp::UNIX_EPOCH));
     assert!(!stands_on(&other, &node), "it goes as well");
 }
 
@@ -106,9 +106,26 @@ fn rows_go_with_an_object_only_where_the_operator_allows_it() {
     let asked = object(&json!({"deletionPolicy": "Delete"}), &json!({}), &Value::Null);
     for (allowed, reason) in [(true, None), (false, Some(Reason::RowDeletionNotAllowed))] {
         let seen = ObjectSeen::of(&asked, None, allowed, Timestamp::UNIX_EPOCH);
+        assert_eq!(seen.takes_rows_along(), allowed);
         assert_eq!(seen.refusal.map(|fault| fault.reason), reason);
         assert!(seen.deletes_rows);
     }
+}
+
+#[test]
+fn an_heir_is_looked_for_only_where_rows_would_go() {
+    let looked_for = |policy: &str, finalizers: &[&str], deleting: bool, allowed: bool| {
+        let mut asked = object(&json!({"deletionPolicy": policy}), &json!({}), &Value::Null);
+        asked.metadata.finalizers = Some(finalizers.iter().map(|it| (*it).to_owned()).collect());
+        asked.metadata.deletion_timestamp =
+            deleting.then_some(meta::v1::Time(Timestamp::UNIX_EPOCH));
+        ObjectSeen::of(&asked, None, allowed, Timestamp::UNIX_EPOCH).asks_for_heir()
+    };
+    assert!(looked_for("Delete", &[ROWS_FINALIZER], true, true));
+    assert!(!looked_for("Retain", &[ROWS_FINALIZER], true, true), "they stay");
+    assert!(!looked_for("Delete", &["another"], true, true), "nothing waits for them");
+    assert!(!looked_for("Delete", &[ROWS_FINALIZER], false, true), "it stays");
+    assert!(!looked_for("Delete", &[ROWS_FINALIZER], true, false), "the operator does not");
 }
 
 #[test]
