@@ -8,25 +8,26 @@ pub const BUCKETS: &[f64] =
 /// The labels of an object's own series.
 pub const OBJECT: &[&str] = &["namespace", "name"];
 
-/// What Prometheus is told of a metric.
+/// What Prometheus is told of a metric. Nobody else can make one: each there is stands in a table,
+/// and is registered.
 #[derive(Clone, Copy)]
 pub struct Row {
-    pub name: &'static str,
-    pub labels: &'static [&'static str],
-    pub help: &'static str,
+    pub(super) name: &'static str,
+    pub(super) labels: &'static [&'static str],
+    pub(super) help: &'static str,
 }
 
 /// What only ever grows.
 #[derive(Clone, Copy)]
-pub struct Counter(pub Row);
+pub struct Counter(pub(super) Row);
 
 /// What is set.
 #[derive(Clone, Copy)]
-pub struct Gauge(pub Row);
+pub struct Gauge(pub(super) Row);
 
 /// How long things take.
 #[derive(Clone, Copy)]
-pub struct Histogram(pub Row);
+pub struct Histogram(pub(super) Row);
 
 /// Makes a constant of each row, and a list of all.
 macro_rules! table {
