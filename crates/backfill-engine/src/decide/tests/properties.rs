@@ -7,11 +7,15 @@ use super::*;
 
 fn any_seen() -> impl Strategy<Value = Seen> {
     // Each obstacle is rare enough that now and then none stands in the way.
-    let flags = proptest::collection::vec(proptest::bool::weighted(0.25), 14);
+    let flags = proptest::collection::vec(proptest::bool::weighted(0.25), 17);
     // Hours ahead is what the clock leaves behind when it goes back.
     let next = prop_oneof![-10..10_i64, -10_000..10_000_i64];
-    (flags, 0..8_i64, 0..4_u8, next, 0..3_u8).prop_map(|(flags, errors, status, next, owner)| {
+    let drawn = (flags, 0..8_i64, 0..4_u8, next, 0..3_u8, 0.0..=1.0);
+    drawn.prop_map(|(flags, errors, status, next, owner, fraction)| {
         with(|seen| {
+            seen.fraction = fraction;
+            seen.heir = flags[14].then(|| object("heir"));
+            seen.has_unreadable = flags[15];
             seen.object.deleting = flags[0] && flags[1];
             seen.object.has_finalizer = flags[2];
             seen.object.deletes_rows = flags[3];
@@ -48,6 +52,9 @@ fn any_seen() -> impl Strategy<Value = Seen> {
             if owner == 0 && flags[11] {
                 seen.claimed_by = Some(object("other"));
             }
+            if flags[16] {
+                seen.state = Err(fault(Reason::StoreUnavailable));
+            }
         })
     })
 }
@@ -82,6 +89,19 @@ proptest! {
             let row = seen.own_walk().unwrap();
             prop_assert!(row.status != StateStatus::Completed);
             prop_assert!(row.consecutive_errors < seen.object.max_consecutive_errors);
+        }
+    }
+
+    #[test]
+    fn rows_go_only_where_it_is_known_that_nobody_stands_on_them(mut seen in any_seen()) {
+        let object = &mut seen.object;
+        (object.deleting, object.has_finalizer, object.deletes_rows) = (true, true, true);
+        let step = decide(&seen);
+        if step == Step::Finalize(Rows::Go) {
+            prop_assert!(seen.state.is_ok() && !seen.has_unreadable);
+            prop_assert!(seen.heir.is_none() || seen.own_state().is_none());
+        } else {
+            prop_assert!(matches!(step, Step::Finalize(_)));
         }
     }
 

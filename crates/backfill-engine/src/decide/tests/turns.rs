@@ -56,7 +56,7 @@ fn a_queue_excuses_a_lack_of_progress_until_the_failure_persists() {
 }
 
 #[test]
-fn a_trouble_is_counted_by_the_look_that_meets_it_alone() {
+fn a_trouble_that_is_met_is_told_apart_from_one_that_was_met_before() {
     let down = fault(Reason::StoreUnavailable);
     let met = with(|seen| seen.state = Err(down.clone()));
     assert_eq!(pause_of(&met), Pause::Trouble(down));
