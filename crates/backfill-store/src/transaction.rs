@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// Rows that one statement carries at most. Its columns are copied into one message, so this
 /// bounds a chunk's memory where a pull request has thousands of comments.
-const ROWS_PER_STATEMENT: usize = 200;
+const ROWS_PER_STATEMENT: usize = 500;
 
 const BY_KEY: &str = "\
     ; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; \
