@@ -1,11 +1,12 @@
 //! The way to the Kubernetes API server, for every subcommand that goes there: by a kubeconfig, or
 //! as a pod has it. It must not know what is asked there.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use kube::config::Kubeconfig;
 use kube::{Client, Config};
 
-/// A client for the cluster of the environment. Of proxies only that of the kubeconfig counts.
+/// A client for the cluster of the environment. No proxy of the environment is heeded, and a
+/// kubeconfig that names one is refused.
 pub async fn client() -> anyhow::Result<Client> {
     connect().await.context("no way to the Kubernetes API server")
 }
@@ -13,8 +14,8 @@ pub async fn client() -> anyhow::Result<Client> {
 async fn connect() -> anyhow::Result<Client> {
     let mut config = Config::infer().await?;
     // kube takes HTTPS_PROXY where the kubeconfig names none; the service account names none ever.
-    if config.proxy_url.is_some() && !names_a_proxy(&Kubeconfig::read()?) {
-        config.proxy_url = None;
+    if config.proxy_url.take().is_some() && names_a_proxy(&Kubeconfig::read()?) {
+        bail!("the kubeconfig names a proxy-url, and no proxy to the API server is supported");
     }
     Ok(Client::try_from(config)?)
 }

@@ -275,7 +275,7 @@ async fn kubectl_explain_describes_every_field() {
     let whole = [
         ("rbf", "Captures the pull-request history of one GitHub repository into Postgres."),
         ("rbf.spec.window.since", "Created at or after this instant."),
-        ("rbf.spec.chunk.minSize", "Never smaller."),
+        ("rbf.spec.chunk.minSize", "Never fewer, except at the end"),
         ("rbf.spec.deletionPolicy", "What happens to the rows when the object is deleted."),
         ("rbf.status.backTo", "reached without a gap"),
         ("rbf.status.conditions.reason", "One word of the catalogue of reasons."),

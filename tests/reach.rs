@@ -262,8 +262,6 @@ async fn a_false_certificate_of_postgres_is_said_and_no_name_is_sent() {
         };
         assert!(refused.to_string().contains(said), "{refused}");
         assert_eq!(postgres.told(), [""; 0], "{said}");
-        // Nothing in it changes from one attempt to the next.
-        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
-        assert_eq!(store.ping().await.unwrap_err().to_string(), refused.to_string());
+        assert!(!refused.to_string().contains("UNIX"), "its words change: {refused}");
     }
 }

@@ -169,11 +169,12 @@ impl<S: Signals> Attempt<'_, S> {
             let error = match run.github.chunk(&request).await {
                 Ok(page) => {
                     let failures = state.recent_failures;
-                    let mut size = chunk::after_page(size, page.list_seconds, failures, bounds);
+                    let mut after = chunk::after_page(size, page.list_seconds, failures, bounds);
                     if page.is_cut {
-                        size = chunk::after_cut(size, count(page.pull_requests.len()), bounds);
+                        let counts = [request.size, count(page.pull_requests.len())];
+                        after = chunk::after_cut(size, after, counts, bounds);
                     }
-                    return Ok((Fetched::from(page), size));
+                    return Ok((Fetched::from(page), after));
                 }
                 Err(error) if error.is_size_related() => error,
                 Err(error) => return Err(error.into()),

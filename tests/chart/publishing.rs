@@ -28,7 +28,8 @@ const KEY: &str = "gpg --batch --passphrase '' --quick-gen-key release@example.o
 fn shell(dir: &Path, script: &str) -> Result<String, String> {
     let helm = assets::helm().unwrap();
     let script = format!("PATH={}:$PATH\n{script}", helm.parent().unwrap().display());
-    let ran = Command::new("bash")
+    let ran = Command::new("env")
+        .args(["--default-signal=HUP,INT,TERM", "bash"])
         .args(["-euc", &script])
         .current_dir(dir)
         .env("HOME", dir)

@@ -126,12 +126,18 @@ pub fn after_page(
     SizeState { size: larger, quick_pages: 0 }
 }
 
-/// The size after a page of which no more than `kept` pull requests were taken, because those had
-/// children enough for a chunk. What was not taken is asked for again, so the page does not grow,
-/// and shrinks by as much where most of it was asked for in vain.
-pub fn after_cut(state: SizeState, kept: i64, bounds: SizeBounds) -> SizeState {
-    let size = if kept < state.size / 2 { state.size - GROWTH } else { state.size };
-    SizeState { size: bounds.hold(size), quick_pages: 0 }
+/// The size after a page of `asked` pull requests of which no more than `kept` were taken, because
+/// those had children enough for a chunk; `before` it, and `after` it by [`after_page`]. What was
+/// not taken is asked for again, so the page does not grow, and shrinks by as much as it would
+/// have grown where most of it was asked for in vain.
+pub fn after_cut(
+    before: SizeState,
+    after: SizeState,
+    [asked, kept]: [i64; 2],
+    bounds: SizeBounds,
+) -> SizeState {
+    let in_vain = if kept < asked / 2 { GROWTH } else { 0 };
+    SizeState { size: bounds.hold(after.size.min(before.size - in_vain)), quick_pages: 0 }
 }
 
 /// The size for a page that was left without an outcome `times` in a row: by an operator that its
@@ -239,16 +245,20 @@ mod tests {
 
     #[test]
     fn a_page_that_is_cut_does_not_grow_and_shrinks_where_most_was_asked_for_in_vain() {
-        for (size, kept, bounds, expected) in [
-            (50, 25, OPEN, 50),
-            (50, 24, OPEN, 45),
-            (50, 1, OPEN, 45),
-            (4, 1, OPEN, 1),
-            (50, 1, SizeBounds { min: 48, ..OPEN }, 48),
-            (25, 1, fixed(25), 25),
+        for (size, seconds, counts, bounds, expected) in [
+            (40, 1.0, [40, 20], OPEN, 40),
+            (40, 1.0, [40, 19], OPEN, 35),
+            (40, 9.0, [40, 1], OPEN, 20),
+            (4, 1.0, [4, 1], OPEN, 1),
+            (40, 1.0, [9, 8], OPEN, 40),
+            (50, 1.0, [50, 1], SizeBounds { min: 48, ..OPEN }, 48),
+            (25, 1.0, [25, 1], fixed(25), 25),
         ] {
-            let after = after_cut(SizeState { size, quick_pages: 2 }, kept, bounds);
-            assert_eq!(after, SizeState { size: expected, quick_pages: 0 }, "{size} {kept}");
+            // A third quick page, after which it would grow.
+            let before = SizeState { size, quick_pages: 2 };
+            let after = after_page(before, seconds, 0, bounds);
+            let cut = after_cut(before, after, counts, bounds);
+            assert_eq!(cut, SizeState { size: expected, quick_pages: 0 }, "{size} {counts:?}");
         }
     }
 

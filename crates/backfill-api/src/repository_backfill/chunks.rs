@@ -26,7 +26,7 @@ pub struct ChunkSpec {
     #[schemars(range(min = 1, max = 100))]
     pub size: Option<i32>,
 
-    /// Never fewer, except where GitHub cannot answer for so many.
+    /// Never fewer, except at the end of maxPullRequests and where so many cannot be had.
     #[serde(default = "default_min_size")]
     #[schemars(range(min = 1, max = 100))]
     pub min_size: i32,
