@@ -15,6 +15,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use backfill_api::{Reason, RepositoryBackfill};
+use backfill_engine::budget::Place;
 use backfill_engine::decide::decide;
 use backfill_engine::retry;
 use backfill_engine::seen::Fault;
@@ -101,6 +102,10 @@ async fn look_at(object: &RepositoryBackfill, ctx: &Context) -> Action {
     }
     if !step.is_queued() {
         ctx.permits.forget(&look.seen.object.id.namespace, look.uid());
+    }
+    if let (Some(permit), Place::At { .. }) = (&look.permit, &look.seen.place) {
+        // Else a namespace without points would come first again and again, and run nothing.
+        permit.begin();
     }
     let outcome = Box::pin(act::act(&look, step)).await;
     publish::publish(&look, outcome).await

@@ -89,10 +89,6 @@ pub async fn observe<'a>(ctx: &'a Context, object: &'a RepositoryBackfill) -> Lo
         Some(github) => place(github, spec.priority, &id, floor, cost),
         None => (Place::Now, None),
     };
-    if let (Ok(permit), Place::At { .. }) = (&permit, &place) {
-        // Else a namespace without points would come first again and again, and run nothing.
-        permit.begin();
-    }
     let seen = Seen {
         now,
         claimed_by: claimed_by(ctx, &id, &spec.repository, known).await,
