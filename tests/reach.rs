@@ -8,48 +8,25 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use backfill_api::RepositoryBackfill;
-use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, Stream};
 use serde_json::json;
 use testbed::Cluster;
 
+use crate::support::authority::{Authority, HOLDS};
 use crate::support::objects::message;
 use crate::support::{Ground, Setup, Trial, World, has, reason};
 
-/// Years of a certificate that holds.
-const HOLDS: (i32, i32) = (2020, 2100);
 const ANSWER: &str = "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\n\
                       content-length: 29\r\nconnection: close\r\n\r\n\
                       {\"message\":\"Bad credentials\"}";
 
-/// An authority of the test.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pem: String,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem }
-    }
-
-    /// What a server needs to show a certificate for `name`, valid in these years.
-    fn issue(&self, name: &str, years: (i32, i32)) -> Arc<ServerConfig> {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
-        params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
-        let chain = vec![params.signed_by(&key, &self.issuer).unwrap().der().clone()];
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key);
-        Arc::new(config.unwrap())
-    }
+/// What a server needs to show a certificate for `name`, valid in these years.
+fn show(authority: &Authority, name: &str, years: (i32, i32)) -> Arc<ServerConfig> {
+    let (certificate, key) = authority.issue(name, years);
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth();
+    Arc::new(config.with_single_cert(vec![certificate.der().clone()], key).unwrap())
 }
 
 /// A server on a loopback port, and what clients told it.
@@ -161,7 +138,7 @@ async fn refused(trial: &Trial, github: &Listening) {
 #[tokio::test]
 async fn a_proxy_of_the_environment_is_never_used() {
     let authority = Authority::new("known");
-    let shown = Arc::new(Mutex::new(authority.issue("localhost", HOLDS)));
+    let shown = Arc::new(Mutex::new(show(&authority, "localhost", HOLDS)));
     let (github, proxy) = (false_github(&shown), proxy());
     let mut ground = ground(&authority, &github).await;
     let names =
@@ -184,7 +161,7 @@ async fn a_proxy_of_the_environment_is_never_used() {
 #[tokio::test]
 async fn the_proxy_of_the_flag_is_used_and_cannot_read_what_passes() {
     let authority = Authority::new("known");
-    let shown = Arc::new(Mutex::new(authority.issue("localhost", HOLDS)));
+    let shown = Arc::new(Mutex::new(show(&authority, "localhost", HOLDS)));
     let (github, proxy) = (false_github(&shown), proxy());
     let mut ground = ground(&authority, &github).await;
     ground.options.args.push(format!("--github-proxy=http://127.0.0.1:{}", proxy.port));
@@ -204,14 +181,17 @@ async fn the_proxy_of_the_flag_is_used_and_cannot_read_what_passes() {
 async fn a_certificate_that_does_not_hold_is_said_and_the_token_stays_here() {
     let [authority, double, stranger] = ["known", "known", "unknown"].map(Authority::new);
     let cases = [
-        (authority.issue("localhost", (2020, 2021)), "it expired at 2021-01-01T00:00:00Z"),
-        (authority.issue("localhost", (2090, 2100)), "it is not valid before 2090-01-01T00:00:00Z"),
-        (authority.issue("github.example", HOLDS), "it is for github.example, not for localhost"),
+        (show(&authority, "localhost", (2020, 2021)), "it expired at 2021-01-01T00:00:00Z"),
         (
-            double.issue("localhost", HOLDS),
+            show(&authority, "localhost", (2090, 2100)),
+            "it is not valid before 2090-01-01T00:00:00Z",
+        ),
+        (show(&authority, "github.example", HOLDS), "it is for github.example, not for localhost"),
+        (
+            show(&double, "localhost", HOLDS),
             "its signature is not that of an authority that is trusted here",
         ),
-        (stranger.issue("localhost", HOLDS), "no authority that is trusted here has issued it"),
+        (show(&stranger, "localhost", HOLDS), "no authority that is trusted here has issued it"),
     ];
     let shown = Arc::new(Mutex::new(cases[0].0.clone()));
     let github = false_github(&shown);
@@ -228,7 +208,7 @@ async fn a_certificate_that_does_not_hold_is_said_and_the_token_stays_here() {
         assert!(has(&object, "Reconciling"), "it may pass by itself");
     }
     assert_eq!(github.told(), Vec::<String>::new());
-    *shown.lock().unwrap() = authority.issue("localhost", HOLDS);
+    *shown.lock().unwrap() = show(&authority, "localhost", HOLDS);
     trial.annotate("api", "requested-at", "mended").await;
     refused(&trial, &github).await;
     trial.finish().await;
@@ -241,10 +221,10 @@ async fn a_false_certificate_of_postgres_is_said_and_no_name_is_sent() {
     let trusted = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(trusted.path(), &ours.pem).unwrap();
     for (shown, said) in [
-        (ours.issue("127.0.0.1", HOLDS), None),
-        (ours.issue("127.0.0.1", (2020, 2021)), Some("certificate expired")),
-        (ours.issue("db.example", HOLDS), Some("certificate not valid for name")),
-        (theirs.issue("127.0.0.1", HOLDS), Some("UnknownIssuer")),
+        (show(&ours, "127.0.0.1", HOLDS), None),
+        (show(&ours, "127.0.0.1", (2020, 2021)), Some("certificate expired")),
+        (show(&ours, "db.example", HOLDS), Some("certificate not valid for name")),
+        (show(&theirs, "127.0.0.1", HOLDS), Some("UnknownIssuer")),
     ] {
         let postgres = false_postgres(shown);
         let url = format!(

@@ -3,48 +3,31 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rcgen::{CertificateParams, Issuer, KeyPair};
 use reqwest::{Certificate, Client, StatusCode};
 use serde_json::json;
 use testbed::{Cluster, Operator};
 
+use crate::support::authority::{Authority, HOLDS};
 use crate::support::{Ground, LIMIT, Setup, Trial, World};
 
-/// An authority of the test, and the clients that trust it alone.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pem: String,
+/// Puts a certificate for `name` and its key where the operator looks.
+fn issue(authority: &Authority, name: &str, dir: &Path) {
+    let (certificate, key) = authority.issue(name, HOLDS);
+    std::fs::write(dir.join("tls.crt"), certificate.pem()).unwrap();
+    std::fs::write(dir.join("tls.key"), key.serialize_pem()).unwrap();
 }
 
-impl Authority {
-    fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem }
-    }
-
-    /// Puts a certificate for `name` and its key where the operator looks.
-    fn issue(&self, name: &str, dir: &Path) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        std::fs::write(dir.join("tls.crt"), certificate.pem()).unwrap();
-        std::fs::write(dir.join("tls.key"), key.serialize_pem()).unwrap();
-    }
-
-    /// A client that finds `name` at the operator's address and keeps no connection.
-    fn client(&self, name: &str, operator: &Operator) -> Client {
-        let authority = Certificate::from_pem(self.pem.as_bytes()).unwrap();
-        let port: u16 = operator.url().rsplit_once(':').unwrap().1.parse().unwrap();
-        Client::builder()
-            .tls_certs_only([authority])
-            .resolve(name, ([127, 0, 0, 1], port).into())
-            .pool_max_idle_per_host(0)
-            .build()
-            .unwrap()
-    }
+/// A client that trusts the authority alone, finds `name` at the operator's address and keeps no
+/// connection.
+fn client(authority: &Authority, name: &str, operator: &Operator) -> Client {
+    let authority = Certificate::from_pem(authority.pem.as_bytes()).unwrap();
+    let port: u16 = operator.url().rsplit_once(':').unwrap().1.parse().unwrap();
+    Client::builder()
+        .tls_certs_only([authority])
+        .resolve(name, ([127, 0, 0, 1], port).into())
+        .pool_max_idle_per_host(0)
+        .build()
+        .unwrap()
 }
 
 const NAME: &str = "operator.test";
@@ -64,11 +47,12 @@ async fn all_is_served_over_tls_alone_and_a_renewed_certificate_counts_without_a
     let mut ground = Ground::new(cluster, &Setup::from(World::of("acme/api", 1))).await;
     let dir = ground.dir.path().join("certificate");
     std::fs::create_dir(&dir).unwrap();
-    let [first, second] = [Authority::new(), Authority::new()];
-    first.issue(NAME, &dir);
+    let [first, second] = ["first", "second"].map(Authority::new);
+    issue(&first, NAME, &dir);
     ground.options.args.push(format!("--metrics-cert-dir={}", dir.display()));
     let trial = ground.launch();
-    let (old, new) = (first.client(NAME, &trial.operator), second.client(NAME, &trial.operator));
+    let (old, new) =
+        (client(&first, NAME, &trial.operator), client(&second, NAME, &trial.operator));
     for path in ["/livez", "/readyz", "/metrics"] {
         answered(&trial, &old, path).await;
     }
@@ -76,12 +60,13 @@ async fn all_is_served_over_tls_alone_and_a_renewed_certificate_counts_without_a
     assert!(!plain.is_ok_and(|answer| answer.status().is_success()), "plain HTTP is answered");
     assert!(new.get(format!("https://{NAME}/livez")).send().await.is_err(), "any will do");
 
-    second.issue(NAME, &dir);
+    issue(&second, NAME, &dir);
     answered(&trial, &new, "/metrics").await;
     assert!(old.get(format!("https://{NAME}/livez")).send().await.is_err(), "the old one too");
 
     // A pair that does not fit, as while a Secret is half written.
-    std::fs::write(dir.join("tls.key"), KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    std::fs::write(dir.join("tls.key"), rcgen::KeyPair::generate().unwrap().serialize_pem())
+        .unwrap();
     let told = async || trial.operator.log().contains("the old certificate stays").then_some(());
     trial.within(LIMIT, "a word about it", told).await;
     answered(&trial, &new, "/readyz").await;

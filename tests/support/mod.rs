@@ -2,6 +2,7 @@
 //! program, and the watch that collects its statuses. [`Trial::finish`] checks what every test
 //! promises. Must not know what a single test expects.
 
+pub mod authority;
 pub mod databases;
 pub mod dump;
 pub mod ground;

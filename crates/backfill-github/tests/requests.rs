@@ -5,7 +5,7 @@
 mod served;
 
 use serde_json::json;
-use served::{Served, USUAL_PARTS, chunk, pull_line, repository_line, resolve};
+use served::{Served, USUAL_PARTS, chunks, pull_line, repository_line, resolve};
 
 /// Two requests a chunk, 80 for a thousand pull requests, but for those with so many children that
 /// no two requests can hold them: this made-up history is denser than the real ones that were
@@ -15,10 +15,8 @@ async fn a_walk_of_usual_parts_stays_within_its_requests() {
     let served = Served::start(&["--synthetic", "acme/api=1000:3"]);
     let client = served.client();
     let repository = resolve(&client, "acme/api").await;
-    let mut cursor = None;
     let (mut requests, mut points, mut pulls) = (0, 0, 0);
-    loop {
-        let read = chunk(&client, &repository, cursor.as_ref(), 25, &USUAL_PARTS).await.unwrap();
+    for read in chunks(&client, &repository, 25, &USUAL_PARTS).await {
         let is_ordinary = read.pull_requests.iter().all(|pull| {
             pull.review_comments.len() <= 100 && pull.reviews.len().max(pull.comments.len()) <= 150
         });
@@ -28,10 +26,6 @@ async fn a_walk_of_usual_parts_stays_within_its_requests() {
         requests += read.requests;
         points += read.points;
         pulls += read.pull_requests.len();
-        if !read.has_next_page {
-            break;
-        }
-        cursor = read.end_cursor;
     }
     assert_eq!(pulls, 1_000);
     let ledger = served.requests().await;
@@ -59,20 +53,15 @@ async fn a_chunk_ends_where_its_pull_requests_have_enough_children() {
     let served = Served::world("discussed", &lines);
     let client = served.client();
     let repository = resolve(&client, "o/r").await;
-    let (mut cursor, mut chunks) = (None, Vec::new());
-    loop {
-        let read = chunk(&client, &repository, cursor.as_ref(), 50, &USUAL_PARTS).await.unwrap();
+    let mut found = Vec::new();
+    for read in chunks(&client, &repository, 50, &USUAL_PARTS).await {
         assert_eq!(read.is_cut, read.has_next_page, "one page holds them all");
         let counts: Vec<_> =
             read.pull_requests.iter().map(|one| (one.number.get(), one.comments.len())).collect();
-        chunks.push(counts);
-        if !read.has_next_page {
-            break;
-        }
-        cursor = read.end_cursor;
+        found.push(counts);
     }
     let expected =
         [vec![(6, 700), (5, 700)], vec![(4, 700), (3, 3)], vec![(2, 2_000)], vec![(1, 1)]];
-    assert_eq!(chunks, expected);
+    assert_eq!(found, expected);
     served.requests().await;
 }

@@ -145,6 +145,25 @@ pub async fn chunk(
     client.chunk(&request).await
 }
 
+/// The whole history, chunk by chunk.
+pub async fn chunks(
+    client: &Client,
+    repository: &Repository,
+    size: i64,
+    parts: &[Part],
+) -> Vec<Chunk> {
+    let mut all: Vec<Chunk> = Vec::new();
+    loop {
+        let after = all.last().and_then(|chunk| chunk.end_cursor.as_ref());
+        let read = chunk(client, repository, after, size, parts).await.unwrap();
+        let is_last = !read.has_next_page;
+        all.push(read);
+        if is_last {
+            return all;
+        }
+    }
+}
+
 /// The whole history, newest first.
 pub async fn walk(
     client: &Client,
@@ -152,16 +171,8 @@ pub async fn walk(
     size: i64,
     parts: &[Part],
 ) -> Vec<PullRequest> {
-    let mut all = Vec::new();
-    let mut cursor = None;
-    loop {
-        let chunk = chunk(client, repository, cursor.as_ref(), size, parts).await.unwrap();
-        all.extend(chunk.pull_requests);
-        if !chunk.has_next_page {
-            return all;
-        }
-        cursor = chunk.end_cursor;
-    }
+    let chunks = chunks(client, repository, size, parts).await;
+    chunks.into_iter().flat_map(|chunk| chunk.pull_requests).collect()
 }
 
 /// A line of a world: the repository.
