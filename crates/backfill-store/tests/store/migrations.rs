@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use backfill_store::{Error, Options, Store};
 use sqlx::{Connection, Executor};
 
-use crate::fixtures::{UID, begin, chunk, claimed, pull_request};
+use crate::fixtures::{UID, begin, chunk, claimed, pull_request, whole_pull_request};
 use crate::support::Database;
 
 #[tokio::test]
@@ -28,15 +28,23 @@ async fn begin_error(store: &Store) -> Error {
 }
 
 #[tokio::test]
-async fn a_key_that_another_implies_is_in_the_schema_and_costs_nothing() {
+async fn a_key_that_is_true_by_itself_is_in_the_schema_and_costs_nothing() {
     let database = Database::migrated().await;
-    let keys = "SELECT string_agg(conname, '/' ORDER BY conname) FROM pg_constraint \
-        WHERE contype = 'f' AND NOT conenforced AND confrelid = 'repositories'::regclass";
-    let implied = "comments_repository_id_fkey/reviews_repository_id_fkey";
-    assert_eq!(database.text(keys).await, implied);
+    database.run("CREATE TABLE theirs (id uuid REFERENCES contributors (id))").await;
     let store = database.store("one");
+    store.migrate().await.unwrap();
+    let keys = "SELECT conrelid::regclass || '.' || attname AS key FROM pg_constraint \
+        JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1] \
+        WHERE contype = 'f' AND NOT conenforced ORDER BY key";
+    let keys = format!("SELECT string_agg(key, '/') FROM ({keys}) AS keys");
+    assert_eq!(
+        database.text(&keys).await,
+        "comments.commenter_id/comments.repository_id/discussions.author_id/issues.author_id/\
+         pull_request_commits.author_id/pull_requests.author_id/pull_requests.merged_by_id/\
+         reviews.author_id/reviews.repository_id"
+    );
     let (acquired, claim) = claimed(&store).await;
-    let page = chunk(vec![pull_request(9)], "c1");
+    let page = chunk(vec![whole_pull_request(9)], "c1");
     store.commit_chunk(&acquired.lease, &claim, &page).await.unwrap();
     // The way over the pull request is as closed as ever.
     for table in ["pull_requests", "repositories"] {
@@ -45,6 +53,21 @@ async fn a_key_that_another_implies_is_in_the_schema_and_costs_nothing() {
         let refused = refused.as_database_error().unwrap();
         assert!(refused.is_foreign_key_violation(), "{table}: {refused}");
     }
+}
+
+#[tokio::test]
+async fn chunks_that_meet_one_account_do_not_lock_its_row() {
+    let database = Database::migrated().await;
+    let store = database.store("one");
+    let (acquired, claim) = claimed(&store).await;
+    let page = chunk(vec![whole_pull_request(9)], "c1");
+    store.commit_chunk(&acquired.lease, &claim, &page).await.unwrap();
+    let claim = store.claim_chunk(&acquired.lease).await.unwrap();
+    let page = chunk(vec![whole_pull_request(8)], "c2");
+    store.commit_chunk(&acquired.lease, &claim, &page).await.unwrap();
+    // Four accounts, each met by both chunks.
+    let locked = "SELECT count(*), count(*) FILTER (WHERE xmax::text <> '0') FROM contributors";
+    assert_eq!(database.text(locked).await, "4,0");
 }
 
 #[tokio::test]

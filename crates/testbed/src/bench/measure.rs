@@ -84,7 +84,7 @@ impl Measured {
     pub fn line(&self, count: u32) -> String {
         let rows = f64::from(i32::try_from(self.rows).unwrap_or(i32::MAX));
         format!(
-            "{count:>7}  operator      {:>8.1} {:>6} {:>7.0} {:>7.2} {:>9.1} {:>9} {:>7}",
+            "{count:>7}  operator      {:>8.2} {:>6} {:>7.0} {:>7.2} {:>9.1} {:>9} {:>7}",
             self.wall_seconds,
             self.rows,
             rows / self.wall_seconds,
@@ -100,7 +100,7 @@ impl Measured {
         let plain = wall.as_secs_f64();
         let ratio = self.wall_seconds / plain;
         format!(
-            "{count:>7}  plain loop    {plain:>8.1}      -       -       -         - {:>9} {:>7}\n\
+            "{count:>7}  plain loop    {plain:>8.2}      -       -       -         - {:>9} {:>7}\n\
              {count:>7}  operator / plain loop: {ratio:.2} of the time, the same requests",
             self.requests, self.points
         )

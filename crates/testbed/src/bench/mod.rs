@@ -1,6 +1,6 @@
 //! `make bench`: what the operator takes for a history, in time, processor, memory and
 //! budget, beside a plain loop that makes the same requests one after the other and throws
-//! the answers away; the median of three runs. Must not know the operator's queries: it records
+//! the answers away; the median of five runs. Must not know the operator's queries: it records
 //! them on the way.
 
 mod measure;
@@ -25,7 +25,7 @@ const REPOSITORY: &str = "bench/history";
 const RUN_LIMIT: Duration = Duration::from_mins(20);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// One run differs from the next by a fifth on a small machine, so the median of some is told.
-const RUNS: usize = 3;
+const RUNS: usize = 5;
 
 /// Measures each size and prints a table.
 pub async fn bench() -> anyhow::Result<()> {
