@@ -138,7 +138,7 @@ async fn what_succeeded_stays_so_after_its_row_has_passed_on() {
     assert_eq!(number(&trial.rows, WALKS).await, 2, "nothing else was asked for");
     trial.edit("first", json!({"spec": {"maxPullRequests": 7}})).await;
     let fewer = trial.succeeded("first").await;
-    assert_eq!(message(&fewer), "all 7 inside the window are stored");
+    assert_eq!(message(&fewer), "all 7 that were asked for are stored");
     assert_eq!(number(&trial.rows, WALKS).await, 3);
     trial.finish().await;
 }

@@ -57,7 +57,7 @@ async fn a_window_and_a_number_bound_what_is_stored_to_the_pull_request() {
         let object = trial.succeeded(name).await;
         assert_eq!(reason(&object), "WindowVerified", "{name}");
         let count = i64::try_from(inside.clone().count()).unwrap();
-        assert_eq!(message(&object), format!("all {count} inside the window are stored"));
+        assert_eq!(message(&object), format!("all {count} that were asked for are stored"));
         let status = status(&object);
         assert_eq!(status.processed_pull_requests, Some(count), "{name}");
         assert_eq!(status.stored_pull_requests, Some(count), "{name}");
@@ -121,7 +121,7 @@ async fn what_cannot_be_read_beyond_the_edge_is_none_of_the_window() {
     let window = json!({"since": created(7).to_string()});
     trial.apply("api", json!({"repository": "acme/api", "window": window})).await;
     let object = trial.succeeded("api").await;
-    assert_eq!(message(&object), "all 6 inside the window are stored");
+    assert_eq!(message(&object), "all 6 that were asked for are stored");
     assert_eq!(status(&object).quarantined_pull_requests, Some(0));
     let noted = "SELECT count(*) FROM quarantined_pull_requests";
     assert_eq!(crate::support::rows::number(&trial.rows, noted).await, 0);

@@ -91,7 +91,7 @@ impl Proved {
         } else if self.is_whole {
             (Reason::Verified, format!("{stored} stored, as many as GitHub counts"))
         } else {
-            (Reason::WindowVerified, format!("all {inside} inside the window are stored"))
+            (Reason::WindowVerified, format!("all {inside} that were asked for are stored"))
         }
     }
 }

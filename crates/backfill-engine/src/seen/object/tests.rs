@@ -81,7 +81,7 @@ fn a_proof_is_told_by_what_it_came_to() {
     );
     assert_eq!(
         words(Proved { is_whole: false, ..proved.clone() }),
-        (Reason::WindowVerified, "all 7 inside the window are stored".to_owned())
+        (Reason::WindowVerified, "all 7 that were asked for are stored".to_owned())
     );
     let set_aside = Proved { set_aside: 2, is_whole: false, ..proved };
     assert_eq!(words(set_aside).0, Reason::VerifiedWithQuarantine);
