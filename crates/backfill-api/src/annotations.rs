@@ -16,12 +16,17 @@ pub const CREDENTIALS_LABEL_VALUE: &str = "true";
 /// Characters of an annotation's value that are compared and echoed in the status.
 pub const MAX_ECHO: usize = 256;
 
-/// The value of `key` as it is compared and echoed: cut to [`MAX_ECHO`] characters.
+/// The value of `key` as it is compared, kept and echoed: without NULs, which Postgres cannot
+/// hold, and cut to [`MAX_ECHO`] characters.
 ///
 /// An annotation may hold 256 KiB, and the status echoes it; an empty value counts as none.
 pub fn request(annotations: Option<&BTreeMap<String, String>>, key: &str) -> Option<String> {
-    let value = annotations?.get(key)?;
-    (!value.is_empty()).then(|| value.chars().take(MAX_ECHO).collect())
+    let value = kept(annotations?.get(key)?);
+    (!value.is_empty()).then_some(value)
+}
+
+fn kept(value: &str) -> String {
+    value.chars().filter(|char| *char != '\0').take(MAX_ECHO).collect()
 }
 
 /// Leaves of `annotations` only the requests, cut as [`request`] reads them: all that the operator
@@ -29,7 +34,7 @@ pub fn request(annotations: Option<&BTreeMap<String, String>>, key: &str) -> Opt
 pub fn keep_requests(annotations: &mut BTreeMap<String, String>) {
     annotations.retain(|key, _| key == REQUESTED_AT || key == RESTART_REQUESTED_AT);
     for value in annotations.values_mut() {
-        *value = value.chars().take(MAX_ECHO).collect();
+        *value = kept(value);
     }
 }
 
@@ -55,6 +60,16 @@ mod tests {
         assert_eq!(request(Some(&long), RESTART_REQUESTED_AT), None);
         assert_eq!(request(Some(&map(REQUESTED_AT, "")), REQUESTED_AT), None);
         assert_eq!(request(None, REQUESTED_AT), None);
+    }
+
+    #[test]
+    fn a_request_has_no_character_that_postgres_cannot_hold() {
+        let odd = map(REQUESTED_AT, "\0mon\0day");
+        assert_eq!(request(Some(&odd), REQUESTED_AT), Some("monday".to_owned()));
+        assert_eq!(request(Some(&map(REQUESTED_AT, "\0")), REQUESTED_AT), None);
+        let mut remembered = odd;
+        keep_requests(&mut remembered);
+        assert_eq!(remembered, map(REQUESTED_AT, "monday"));
     }
 
     #[test]
