@@ -45,6 +45,9 @@ pub fn about(fault: Fault, spec: &RepositoryBackfillSpec) -> Fault {
 
 /// What the database's side said.
 pub fn of_store(error: &backfill_store::Error) -> Fault {
+    if let backfill_store::Error::Claimed { owner } = error {
+        return Fault::claimed(owner);
+    }
     Fault { reason: error.reason(), message: error.to_string(), not_before: error.until() }
 }
 
@@ -105,4 +108,20 @@ pub fn limit_ends(fault: &Fault) -> Option<Timestamp> {
     use Reason::{Paced, RateLimited, SecondaryRateLimited};
     let is_limit = matches!(fault.reason, RateLimited | SecondaryRateLimited | Paced);
     fault.not_before.filter(|_| is_limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use backfill_engine::model::ObjectRef;
+
+    use super::*;
+
+    #[test]
+    fn who_owns_the_repository_is_told_in_the_words_of_a_look() {
+        let (namespace, name) = ("team".to_owned(), "first".to_owned());
+        let owner = ObjectRef { uid: "u".to_owned(), namespace, name };
+        let claimed = backfill_store::Error::Claimed { owner: owner.clone() };
+        assert_eq!(of_store(&claimed), Fault::claimed(&owner));
+        assert!(Fault::claimed(&owner).message.contains("team/first"));
+    }
 }

@@ -152,13 +152,7 @@ fn said(seen: &Seen) -> Option<Step> {
 fn claimed(seen: &Seen) -> Option<Step> {
     // A dry run stores nothing that could be in the way.
     let owner = seen.claimed_by.as_ref().filter(|_| !seen.object.dry_run)?;
-    let message = format!(
-        "RepositoryBackfill {}/{} is already capturing this repository; this one takes over \
-         when that one has succeeded or is deleted",
-        owner.namespace, owner.name
-    );
-    let fault = Fault::new(Reason::RepositoryClaimed, message);
-    Some(Step::Reject { fault, until: later(seen.now, CLAIMED_LOOK) })
+    Some(Step::Reject { fault: Fault::claimed(owner), until: later(seen.now, CLAIMED_LOOK) })
 }
 
 fn credentials(seen: &Seen) -> Option<Step> {

@@ -28,6 +28,16 @@ impl Fault {
         Self { reason, message: message.into(), not_before: None }
     }
 
+    /// `owner` has the repository: the same words, whether a look or the database finds it out.
+    pub fn claimed(owner: &ObjectRef) -> Self {
+        let message = format!(
+            "RepositoryBackfill {}/{} is already capturing this repository; this one takes over \
+             when that one has succeeded or is deleted",
+            owner.namespace, owner.name
+        );
+        Self::new(Reason::RepositoryClaimed, message)
+    }
+
     /// Who can mend it, by the catalogue of reasons. Waiting for points or a lease mends itself.
     pub fn disposition(&self) -> Disposition {
         self.reason.disposition().unwrap_or(Disposition::Transient)
