@@ -88,8 +88,7 @@ pub async fn alone(
         Err(error) if error.is_size_related() => (Reason::PullRequestUnreadable, message),
         Err(error) => return Err(error.into()),
     };
-    tracing::warn!(number = entry.number.get(), attempts, detail = message, "quarantined");
-    fetched.quarantined.push(set_aside(entry, reason, message, attempts));
+    fetched.quarantined.push(set_aside(state, entry, reason, message, attempts));
     Ok(fetched)
 }
 
@@ -136,7 +135,20 @@ fn disagrees(error: &Error) -> bool {
     matches!(error, Error::Incomplete { .. } | Error::Moved(_) | Error::Unidentified { .. })
 }
 
-fn set_aside(entry: &IndexEntry, reason: Reason, message: String, attempts: i64) -> Quarantined {
+fn set_aside(
+    state: &BackfillState,
+    entry: &IndexEntry,
+    reason: Reason,
+    message: String,
+    attempts: i64,
+) -> Quarantined {
+    tracing::warn!(
+        repository = %state.repository_name,
+        number = entry.number.get(),
+        attempts,
+        detail = message,
+        "quarantined"
+    );
     Quarantined {
         number: entry.number,
         node_id: Some(entry.node_id.clone()),

@@ -35,6 +35,12 @@ async fn what_cannot_be_read_is_set_aside_alone_and_read_once_it_can_be() {
         let object = succeeded_slowly(&trial, name).await;
         assert_eq!(reason(&object), "VerifiedWithQuarantine", "{name}");
         assert!(message(&object).starts_with("11 stored, 1 set aside"), "{}", message(&object));
+        let log = trial.operator.log();
+        let told = log.lines().find(|line| {
+            line.contains("\"quarantined\",") && line.contains(&format!("\"number\":{without},"))
+        });
+        let repository = format!("\"repository\":\"acme/{name}\"");
+        assert!(told.is_some_and(|line| line.contains(&repository)), "{name}: {told:?}");
         let status = status(&object);
         assert_eq!(status.quarantined_pull_requests, Some(1));
         assert_eq!(
