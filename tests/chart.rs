@@ -10,6 +10,7 @@ mod notes;
 mod placement;
 mod publishing;
 mod refusals;
+mod rules;
 mod values;
 mod versions;
 
@@ -182,36 +183,6 @@ fn a_name_that_reads_like_a_number_stays_a_text() {
             assert!(!text.contains(&format!(":{number}")), "{value} is a number in {text}");
         }
     }
-}
-
-#[test]
-fn alerts_can_be_left_out_by_name_and_carry_further_labels() {
-    let alerts = |more: &[&str]| {
-        let on = ["--set", DATABASE, "--set", "metrics.prometheusRule.enabled=true"];
-        let api = ["--api-versions", "monitoring.coreos.com/v1"];
-        let objects = rendered(&[&on[..], &api, more].concat())?;
-        let rule = objects.into_iter().find(|one| one["kind"] == "PrometheusRule").unwrap();
-        let groups = rule["spec"]["groups"].as_array().unwrap().clone();
-        let rules = groups.iter().flat_map(|group| group["rules"].as_array().unwrap().clone());
-        Ok::<_, String>(rules.collect::<Vec<Value>>())
-    };
-    let all = alerts(&[]).unwrap();
-    let fewer = alerts(&[
-        "--set",
-        "metrics.prometheusRule.disabled={BackfillStarved}",
-        "--set",
-        "metrics.prometheusRule.alertLabels.team=data",
-    ]);
-    let fewer = fewer.unwrap();
-    let others: Vec<_> = all.iter().filter(|rule| rule["alert"] != "BackfillStarved").collect();
-    assert_eq!((others.len(), fewer.len()), (all.len() - 1, all.len() - 1));
-    for (rule, was) in fewer.iter().zip(others) {
-        assert_eq!((&rule["alert"], &rule["expr"]), (&was["alert"], &was["expr"]));
-        assert_eq!(rule["labels"]["severity"], was["labels"]["severity"]);
-        assert_eq!(rule["labels"]["team"], "data");
-    }
-    let unknown = alerts(&["--set", "metrics.prometheusRule.disabled={BackfillNothing}"]);
-    assert!(unknown.unwrap_err().contains("BackfillNothing, which is no alert"));
 }
 
 #[test]

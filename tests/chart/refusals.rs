@@ -46,6 +46,8 @@ fn a_bad_value_is_refused_with_its_name() {
         ("migrations.existingSecret=owner,migrations.mode=AtStart", "migrations.existingSecret"),
         ("migrations.existingSecret=owner,migrations.mode=Off", "migrations.existingSecret"),
         ("metrics.prometheusRule.alertLabels.severity=info", "alertLabels must not have severity"),
+        ("metrics.prometheusRule.alertLabels.alertname=x", "alertLabels must not have alertname"),
+        ("metrics.prometheusRule.alertLabels.identity=x", "alertLabels must not have identity"),
         (r"podLabels.app\.kubernetes\.io/name=x", "/podLabels/app.kubernetes.io~1name"),
         (r"commonLabels.helm\.sh/chart=x", "/commonLabels/helm.sh~1chart"),
         (r"commonLabels.rbac\.authorization\.k8s\.io/x=y", "/commonLabels/rbac"),

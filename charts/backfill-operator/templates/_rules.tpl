@@ -3,8 +3,11 @@
 {{- $values := (index . 0).Values.metrics.prometheusRule -}}
 {{- /* Not there where an upgrade reuses the values of an earlier chart. */}}
 {{- $further := default dict $values.alertLabels -}}
-{{- if hasKey $further "severity" -}}
-  {{- fail "metrics.prometheusRule.alertLabels must not have severity: each alert has its own" -}}
+{{- /* One text for all would make two alerts the same, and Prometheus then evaluates neither. */}}
+{{- range $label := list "alertname" "severity" "namespace" "job" "instance" "name" "reason" "identity" -}}
+  {{- if hasKey $further $label -}}
+    {{- fail (printf "metrics.prometheusRule.alertLabels must not have %s: each alert has its own" $label) -}}
+  {{- end -}}
 {{- end -}}
 {{- $disabled := default list $values.disabled -}}
 {{- $file := fromYaml (index . 1) -}}
