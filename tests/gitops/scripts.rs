@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use testbed::{Cluster, argocd, clone};
 
 use super::fixtures::{BY_HAND, hold, script, stored};
+use crate::documents::blocks;
 use crate::support::verdicts;
 use crate::support::{Trial, World};
 
@@ -29,6 +30,8 @@ const ROWS: [(&str, &str, &str); 13] = [
     // What the default of the definition is there to prevent.
     ("without-status", "Current", "Progressing"),
 ];
+/// The key of Argo CD's ConfigMap that holds the health.
+const HEALTH: &str = "resource.customizations.health.backfill.contributor.info_RepositoryBackfill";
 /// The annotation of the action `look-now`, and where it stands in an object.
 const REQUESTED_AT: &str = "backfill.contributor.info/requested-at";
 const REQUESTED_AT_POINTER: &str = "/metadata/annotations/backfill.contributor.info~1requested-at";
@@ -216,21 +219,45 @@ async fn each_action_does_to_a_running_operator_what_it_says() {
 async fn the_config_map_holds_the_scripts_and_leaves_other_keys_alone() {
     let generated = argocd::config_map(&clone::root().unwrap()).unwrap();
     let stored = std::fs::read_to_string(clone::root().unwrap().join(&generated.path));
-    let path = generated.path.display();
+    let path = generated.path.display().to_string();
     assert!(stored.unwrap_or_default() == generated.text, "{path} is stale; run `make generate`");
     let cluster = Cluster::shared().await.unwrap();
-    let namespace = cluster.create_namespace().await.unwrap();
-    let own = ["-n", &namespace, "create", "configmap", "argocd-cm", "--from-literal=url=theirs"];
-    cluster.kubectl_text(&own).unwrap();
-    let text = generated.text.replace("namespace: argocd\n", &format!("namespace: {namespace}\n"));
-    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
-    std::fs::write(file.path(), text).unwrap();
-    let path = file.path().display().to_string();
-    cluster.kubectl_text(&["apply", "--server-side", "-f", &path]).unwrap();
-    let get = ["-n", &namespace, "get", "configmap", "argocd-cm", "-o", "json"];
-    let found: Value = serde_json::from_str(&cluster.kubectl_text(&get).unwrap()).unwrap();
-    assert_eq!(found["data"]["url"], "theirs");
-    let script = &found["data"]["resource.customizations.health.backfill.contributor.info_RepositoryBackfill"];
-    assert_eq!(script.as_str().unwrap(), self::text("health.lua"));
-    assert_eq!(found["data"].as_object().unwrap().len(), 3);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name).display().to_string();
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let shown = blocks("sh").into_iter().map(|(_, text)| text);
+    let [command] = &shown.filter(|text| text.contains(&path)).collect::<Vec<_>>()[..] else {
+        panic!("it is shown once how the keys get there")
+    };
+    for install in ["create", "apply", "apply --server-side --force-conflicts"] {
+        let namespace = cluster.create_namespace().await.unwrap();
+        let here =
+            |text: &str| text.replace("namespace: argocd\n", &format!("namespace: {namespace}\n"));
+        let theirs = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"url": "theirs"},
+            "metadata": {"name": "argocd-cm", "namespace": namespace}});
+        let theirs = file("theirs.yaml", &theirs.to_string());
+        let install: Vec<_> = install.split(' ').chain(["-f", &theirs]).collect();
+        cluster.kubectl_text(&install).unwrap();
+        let ours = file("ours.yaml", &here(&generated.text));
+        let command = command.replace(&path, &ours);
+        let command = command.replace("--namespace argocd", &format!("--namespace {namespace}"));
+        let words: Vec<_> = command.split_whitespace().collect();
+        assert_eq!(words[0], "kubectl");
+        // An upgrade of Argo CD afterwards, the way it was installed, leaves them there too.
+        for upgrade in [false, true] {
+            if upgrade && install[0] == "apply" {
+                cluster.kubectl_text(&install).unwrap();
+            } else {
+                cluster.kubectl_text(&words[1..]).unwrap();
+            }
+            let get = ["-n", &namespace, "get", "configmap", "argocd-cm", "-o", "json"];
+            let found: Value = serde_json::from_str(&cluster.kubectl_text(&get).unwrap()).unwrap();
+            assert_eq!(found["data"]["url"], "theirs", "{install:?}");
+            assert_eq!(found["data"][HEALTH], self::text("health.lua"), "{install:?}");
+            assert_eq!(found["data"].as_object().unwrap().len(), 3, "{install:?}");
+        }
+    }
 }

@@ -19,8 +19,9 @@ const KIND: &str = "backfill.contributor.info_RepositoryBackfill";
 pub const ACTIONS: [&str; 3] = ["look-now", "suspend", "resume"];
 
 const HEAD: &str = "\
-# Rendered from resource_customizations by `make generate`. Applied on the server's side it adds
-# its two keys and leaves all others as they are.
+# Rendered from resource_customizations by `make generate`. It is a patch, as docs/gitops.md has it:
+# that adds the two keys and leaves all others as they are. Applied, it would remove what Argo CD's
+# own installation applied.
 apiVersion: v1
 kind: ConfigMap
 metadata:
