@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::support::objects::{message, status};
 use crate::support::oracle::Oracle;
 use crate::support::rows::number;
+use crate::support::secrecy::metric;
 use crate::support::{LIMIT, Setup, Trial, World, first_page_only, plan, reason};
 
 /// Wrong answers that pass by themselves.
@@ -136,6 +137,12 @@ async fn an_outage_of_github_is_said_and_passes() {
     assert_eq!(crate::support::objects::condition(&away, "Ready"), Some("False"));
     assert!(crate::support::has(&away, "Reconciling"));
     assert!(status(&away).next_attempt_time.is_some());
+    let failures = "backfill_failures_total{reason=\"GitHubUnavailable\"}";
+    let counted = async || metric(&trial, failures).await.filter(|count| *count > 2.0);
+    trial.within(LIMIT, "three failures", counted).await;
+    let log = trial.operator.log();
+    let told = log.lines().filter(|line| line.contains("\"message\":\"failed\"")).count();
+    assert_eq!(told, 1, "the same again is no news");
     trial.standin.set_faults(&crate::support::plan(json!([]))).await.unwrap();
     trial.succeeded("api").await;
     Oracle::of("acme/api").check(&trial).await;

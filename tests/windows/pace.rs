@@ -99,10 +99,13 @@ async fn a_dry_run_prices_and_stores_nothing() {
     let stored = "SELECT (SELECT count(*) FROM repositories) + (SELECT count(*) FROM \
                   pull_requests) + (SELECT count(*) FROM progressive_backfill_state)";
     assert_eq!(number(&trial.rows, stored).await, 0);
-    trial.edit("priced", json!({"spec": {"dryRun": false}})).await;
+    trial.edit("priced", json!({"spec": {"window": {"sinceDays": 3}}})).await;
+    let at_most = |object: &_| message(object).starts_with("260 pull requests: at most");
+    trial.until("priced", "a window takes some of them", at_most).await;
+    trial.edit("priced", json!({"spec": {"dryRun": false, "window": null}})).await;
     trial.succeeded("priced").await;
     // What it then took is of the order of the price.
-    let requests = trial.counts().await["requests"].as_i64().unwrap() - 1;
+    let requests = trial.counts().await["requests"].as_i64().unwrap() - 2;
     let priced = plan.requests.unwrap();
     assert!((priced / 2..=priced * 2).contains(&requests), "{priced} priced, {requests} sent");
     let points = number(&trial.rows, "SELECT sum(points) FROM backfill_chunks").await;

@@ -50,10 +50,13 @@ pub async fn fail(look: &Look<'_>, fault: Fault, counts: bool) -> Outcome {
     shown.outcome()
 }
 
-/// Counts what went wrong, with a line of the log.
+/// Counts what went wrong, with a line of the log when it is new.
 fn tell(look: &Look<'_>, fault: &Fault, until: Timestamp) {
     let id = &look.seen.object.id;
     look.ctx.metrics.count(metrics::FAILURES, &[fault.reason.as_str()], 1);
+    if failed_so_before(look, fault) {
+        return;
+    }
     tracing::warn!(
         namespace = id.namespace,
         name = id.name,
@@ -63,6 +66,15 @@ fn tell(look: &Look<'_>, fault: &Fault, until: Timestamp) {
         next_look = %until,
         "failed"
     );
+}
+
+/// The failure just before, without a success since, was the same.
+fn failed_so_before(look: &Look<'_>, fault: &Fault) -> bool {
+    let trouble = look.ctx.memory.trouble(look.uid(), &wish(look.object));
+    let row = look.seen.own_state().filter(|state| state.failed_attempts > 0);
+    let recorded = row.and_then(|state| state.last_error.as_ref());
+    trouble.is_some_and(|it| (it.fault.reason, &it.fault.message) == (fault.reason, &fault.message))
+        || recorded.is_some_and(|it| (it.reason, &it.message) == (fault.reason, &fault.message))
 }
 
 /// A trouble that a look met and no row can keep.

@@ -48,8 +48,12 @@ pub async fn resolve(look: &Look<'_>) -> Outcome {
     let counted = resolved.repository.pull_request_count;
     let price = price(look, &resolved, github);
     if look.object.spec.dry_run {
+        // How many a window takes only the walk tells.
+        let bounds = bounds(&look.object.spec, look.now());
+        let has_window = bounds.since.is_some() || bounds.until.is_some();
+        let roughly = if has_window { "at most" } else { "about" };
         let message = format!(
-            "{counted} pull requests: about {} requests, {} points, {} s",
+            "{counted} pull requests: {roughly} {} requests, {} points, {} s",
             price.requests.unwrap_or(0),
             price.points.unwrap_or(0),
             price.duration_seconds.unwrap_or(0)

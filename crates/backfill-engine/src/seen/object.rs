@@ -85,7 +85,8 @@ impl Proved {
         let Self { stored, set_aside, inside, .. } = self;
         if *set_aside > 0 {
             let message = format!(
-                "{stored} stored, {set_aside} set aside because GitHub cannot deliver them"
+                "{stored} stored, {set_aside} set aside because GitHub cannot deliver them: see \
+                 quarantined_pull_requests"
             );
             (Reason::VerifiedWithQuarantine, message)
         } else if self.is_whole {
