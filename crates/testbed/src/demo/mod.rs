@@ -12,8 +12,6 @@ use crate::clone;
 use crate::cluster::Cluster;
 use crate::up::{Session, UpArgs, forget_ended, up};
 
-/// The world of the demo: its names are those of `examples/`.
-const WORLD: [&str; 3] = ["octo/widgets=1000", "octo/gadgets=2000", "octo/gizmos=5000"];
 /// Slow enough to watch; GitHub itself takes several times that.
 const LATENCY_MS: &str = "150";
 
@@ -83,11 +81,7 @@ fn real_github(args: &DemoArgs) -> anyhow::Result<Option<RealGitHub>> {
 async fn run(real: Option<&RealGitHub>) -> anyhow::Result<Session> {
     let up_args = match real {
         Some(real) => UpArgs { github_token: Some(real.token.clone()), ..UpArgs::default() },
-        None => UpArgs {
-            synthetic: WORLD.map(str::to_owned).to_vec(),
-            latency_ms: Some(LATENCY_MS.to_owned()),
-            ..UpArgs::default()
-        },
+        None => UpArgs { latency_ms: Some(LATENCY_MS.to_owned()), ..UpArgs::default() },
     };
     let session = up(&up_args).await?;
     apply(session.cluster(), real)?;

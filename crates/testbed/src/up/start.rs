@@ -11,13 +11,17 @@ use crate::standin::StandInArgs;
 use crate::supervise::trampoline::tied;
 use crate::{Choices, clone};
 
+/// The world of whoever names none: its names are those of `examples/`.
+const WORLD: [&str; 3] = ["octo/widgets=1000", "octo/gadgets=2000", "octo/gizmos=5000"];
+
 /// What `make up` takes, each also as a variable of that name.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct UpArgs {
     /// World files for the stand-in.
     #[arg(long, env = "WORLD", value_delimiter = ' ')]
     pub world: Vec<String>,
-    /// Repositories the stand-in makes up: owner/name=COUNT.
+    /// Repositories the stand-in makes up: owner/name=COUNT. Without any, and without a world file,
+    /// those of `examples/`.
     #[arg(long, env = "SYNTHETIC", value_delimiter = ' ')]
     pub synthetic: Vec<String>,
     /// Milliseconds that each of the stand-in's answers takes longer.
@@ -55,9 +59,14 @@ impl UpArgs {
         let words = |list: &[String]| -> Vec<String> {
             list.iter().filter(|word| !word.is_empty()).cloned().collect()
         };
+        let world: Vec<_> = words(&self.world).iter().map(|f| file(f)).collect::<Result<_, _>>()?;
+        let mut synthetic = words(&self.synthetic);
+        if world.is_empty() && synthetic.is_empty() {
+            synthetic = WORLD.map(str::to_owned).to_vec();
+        }
         Ok(Some(StandInArgs {
-            world: words(&self.world).iter().map(|f| file(f)).collect::<Result<_, _>>()?,
-            synthetic: words(&self.synthetic),
+            world,
+            synthetic,
             latency_ms: latency.transpose()?.unwrap_or(0),
             faults: given(&self.faults).map(|f| file(&f)).transpose()?,
             limits: given(&self.limits).map(|f| file(&f)).transpose()?,
@@ -120,4 +129,34 @@ pub fn build_release() -> anyhow::Result<()> {
         bail!("the build failed ({status})");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_names_no_world_is_given_the_repositories_of_the_examples() {
+        let examples = clone::root().unwrap().join("examples");
+        let mut named = 0;
+        for entry in std::fs::read_dir(examples).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                continue;
+            }
+            let text = std::fs::read_to_string(path).unwrap();
+            let name = text.lines().find_map(|line| line.trim().strip_prefix("repository: "));
+            let start = format!("{}=", name.unwrap());
+            assert!(WORLD.iter().any(|one| one.starts_with(&start)), "{start}");
+            named += 1;
+        }
+        assert_eq!(named, WORLD.len());
+        // What is unset reaches it as an empty word.
+        let empty = UpArgs { synthetic: vec![String::new()], ..UpArgs::default() };
+        for nothing in [UpArgs::default(), empty] {
+            assert_eq!(nothing.standin().unwrap().unwrap().synthetic, WORLD);
+        }
+        let own = UpArgs { synthetic: vec!["acme/rocket=3".to_owned()], ..UpArgs::default() };
+        assert_eq!(own.standin().unwrap().unwrap().synthetic, ["acme/rocket=3"]);
+    }
 }
