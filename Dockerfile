@@ -10,13 +10,12 @@ RUN cargo run --locked --quiet --package image -- /image
 FROM scratch
 # When the image says it was made; engines that know it need not be told.
 ARG SOURCE_DATE_EPOCH
-ARG REVISION=""
+# `make image` adds the revision.
 LABEL org.opencontainers.image.title="backfill-operator" \
       org.opencontainers.image.description="Captures the pull-request history of GitHub repositories into Postgres" \
       org.opencontainers.image.source="https://github.com/contributor-info/backfill-operator" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="0.1.0" \
-      org.opencontainers.image.revision="$REVISION"
+      org.opencontainers.image.version="0.1.0"
 # Large buffers go back to the system when they are freed; by itself glibc stops doing so once
 # it has freed one. Smaller ones are used again by any thread.
 ENV MALLOC_MMAP_THRESHOLD_=131072 MALLOC_ARENA_MAX=1

@@ -34,12 +34,12 @@ impl Engine {
         asked.status().is_ok_and(|status| status.success())
     }
 
-    /// Builds the Dockerfile of `root` as the image `name`, with these build arguments.
-    pub fn build(self, root: &Path, name: &str, args: &[(&str, String)]) -> anyhow::Result<()> {
+    /// Builds the Dockerfile of `root` as the image `name`, with these options and their values.
+    pub fn build(self, root: &Path, name: &str, options: &[(&str, String)]) -> anyhow::Result<()> {
         let mut build = Command::new(self.0);
         build.args(["build", "--tag", name]);
-        for (variable, value) in args {
-            build.arg("--build-arg").arg(format!("{variable}={value}"));
+        for (option, value) in options {
+            build.args([option, value.as_str()]);
         }
         let status = build.arg(".").current_dir(root).status();
         let status = status.with_context(|| format!("starting {self}"))?;

@@ -39,9 +39,7 @@ pub fn make(root: &Path) -> anyhow::Result<()> {
     }
     if let Some(engine) = Engine::choose(&variable("ENGINE"))? {
         let origin = Origin::of(root)?;
-        let created = origin.created_seconds.to_string();
-        let args = [("SOURCE_DATE_EPOCH", created), ("REVISION", origin.revision)];
-        engine.build(root, &name, &args)?;
+        engine.build(root, &name, &origin.options())?;
         eprintln!("{engine} has {name}");
         return Ok(());
     }
@@ -129,6 +127,16 @@ impl Origin {
             revision: if is_clean { revision.to_owned() } else { String::new() },
         })
     }
+
+    /// What an engine is told of it. The revision is a label and not an argument of the
+    /// Dockerfile: podman takes a label from an earlier build although the argument in it has
+    /// changed since. <https://github.com/containers/buildah/issues/5501>
+    fn options(&self) -> [(&'static str, String); 2] {
+        [
+            ("--build-arg", format!("SOURCE_DATE_EPOCH={}", self.created_seconds)),
+            ("--label", format!("org.opencontainers.image.revision={}", self.revision)),
+        ]
+    }
 }
 
 /// What git prints. Errors with what it says.
@@ -138,4 +146,16 @@ fn git(root: &Path, args: &[&str]) -> anyhow::Result<String> {
         bail!("git {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_is_told_the_revision_where_no_layer_of_an_earlier_one_serves() {
+        let origin = Origin { created_seconds: 7, revision: "abc".to_owned() };
+        let label = "org.opencontainers.image.revision=abc".to_owned();
+        assert!(origin.options().contains(&("--label", label)));
+    }
 }
