@@ -37,6 +37,10 @@ impl Engine {
     /// Builds the Dockerfile of `root` as the image `name`, with these options and their values.
     pub fn build(self, root: &Path, name: &str, options: &[(&str, String)]) -> anyhow::Result<()> {
         let mut build = Command::new(self.0);
+        // By itself buildah keeps no layers: each build would take as long as the first.
+        if std::env::var_os("BUILDAH_LAYERS").is_none() {
+            build.env("BUILDAH_LAYERS", "true");
+        }
         build.args(["build", "--tag", name]);
         for (option, value) in options {
             build.args([option, value.as_str()]);
