@@ -46,12 +46,10 @@ impl Engine {
             build.args([option, value.as_str()]);
         }
         let status = build.arg(".").current_dir(root).status();
-        let status = status.with_context(|| format!("starting {self}"))?;
+        let other = "`make image ENGINE=none` builds it without an engine";
+        let status = status.with_context(|| format!("{self} does not start; {other}"))?;
         if !status.success() {
-            bail!(
-                "{self} could not build the image ({status}); \
-                 `make image ENGINE=none` builds it without an engine"
-            );
+            bail!("{self} could not build the image ({status}); {other}");
         }
         Ok(())
     }
