@@ -29,7 +29,8 @@ pub async fn set_finalizer(look: &Look<'_>, wanted: bool) -> Outcome {
 
 /// The finalizer could not be changed. Where we may not, somebody has to know.
 fn unchanged(look: &Look<'_>, error: &kube::Error) -> Outcome {
-    tracing::warn!(error = %error, "finalizer not changed");
+    let id = &look.seen.object.id;
+    tracing::warn!(namespace = id.namespace, name = id.name, %error, "finalizer not changed");
     let until = look.now() + LOOK;
     match error {
         kube::Error::Api(answer) if answer.code == 403 => {

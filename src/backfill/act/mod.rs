@@ -150,7 +150,11 @@ async fn record_pause(
     }
     match look.ctx.store.record_pause(state.id, look.uid(), status, reason, until).await {
         Err(backfill_store::Error::Fenced) => return Err(Outcome::elsewhere(look.now())),
-        Err(error) => tracing::warn!(error = %error, reason, "pause not recorded"),
+        Err(error) => {
+            let id = &look.seen.object.id;
+            let (namespace, name) = (&id.namespace, &id.name);
+            tracing::warn!(namespace, name, %error, reason, "pause not recorded");
+        }
         Ok(()) => {}
     }
     Ok(Some(state))

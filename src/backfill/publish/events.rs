@@ -38,7 +38,8 @@ pub async fn announce(
 
 /// A Warning event that stands for itself.
 pub async fn warn(ctx: &Context, object: &RepositoryBackfill, reason: Reason, note: &str) {
-    tracing::warn!(name = object.name_any(), reason = %reason, note, "warning");
+    let namespace = object.namespace().unwrap_or_default();
+    tracing::warn!(namespace, name = object.name_any(), %reason, note, "warning");
     event(ctx, object, EventType::Warning, reason.as_str(), note).await;
 }
 
