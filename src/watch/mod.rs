@@ -16,6 +16,7 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store as Objects};
 use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
 use kube::{Api, Client};
+use tokio_util::sync::CancellationToken;
 
 use crate::backfill::{self, Context};
 use crate::metrics;
@@ -53,7 +54,7 @@ pub async fn watch(
         unread.metrics.count(metrics::UNREADABLE_OBJECTS, &[], 1);
         unread.memory.note_unreadable();
     };
-    let earlier = objects.clone();
+    let (earlier, listed) = (objects.clone(), health.clone());
     let events = readable(events, unread, move |metadata| known(&earlier, metadata));
     let events = events
         .modify(keep)
@@ -66,8 +67,8 @@ pub async fn watch(
             }
         });
     let stream = settled(events).predicate_filter(interesting, PredicateConfig::default());
-    let stopping = ctx.stopping.clone();
-    Controller::for_stream(stream, objects)
+    let (stopping, unlisted) = (ctx.stopping.clone(), never_listed(ctx.stopping.clone(), listed));
+    let looks = Controller::for_stream(stream, objects)
         .with_config(Config::default().concurrency(concurrency))
         .graceful_shutdown_on(async move { stopping.cancelled().await })
         .run(backfill::reconcile, |_, error, _| match *error {}, ctx)
@@ -76,8 +77,20 @@ pub async fn watch(
             if let Err(error) = result {
                 tracing::debug!(%error, "no look");
             }
-        })
-        .await;
+        });
+    tokio::select! {
+        () = looks => {}
+        () = unlisted => {}
+    }
+}
+
+/// Told to stop before the objects were listed. The controller begins no look before, and does not
+/// end before either: where the list is refused, it would be waited for in vain.
+async fn never_listed(stopping: CancellationToken, health: Arc<Health>) {
+    stopping.cancelled().await;
+    if health.is_ready() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// The object as it is known.

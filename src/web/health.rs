@@ -20,6 +20,11 @@ impl Health {
     pub fn set_ready(&self) {
         self.ready.store(true, Ordering::Release);
     }
+
+    /// Whether the objects were listed once.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
 }
 
 /// `GET /livez`: 200 as long as the event loop runs.
@@ -29,7 +34,7 @@ pub async fn live() -> &'static str {
 
 /// `GET /readyz`: 200 once the objects were listed.
 pub async fn ready(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) {
-    if health.ready.load(Ordering::Acquire) {
+    if health.is_ready() {
         (StatusCode::OK, "ok")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "the objects have not been listed yet")

@@ -53,6 +53,24 @@ async fn a_settled_object_is_written_no_more_and_hardly_looked_at() {
     trial.finish().await;
 }
 
+/// As where its role or the kind is missing. No look can be under way then.
+#[tokio::test]
+async fn an_operator_that_was_never_given_its_objects_stops_when_told() {
+    let mut ground = shared(World::of(REPOSITORY, 1)).await;
+    let proxies = ground.behind_proxies().await;
+    proxies.api.cut();
+    let mut trial = ground.launch();
+    let failed = async || trial.operator.log().contains("the watch has failed").then_some(());
+    trial.within(LIMIT, "a list that fails", failed).await;
+    trial.operator.terminate().unwrap();
+    assert!(trial.operator.wait(LIMIT).await.unwrap().success());
+    proxies.api.restore();
+    trial.restart("next").await;
+    trial.apply("listed", spec(REPOSITORY, 3)).await;
+    trial.succeeded("listed").await;
+    trial.finish().await;
+}
+
 #[tokio::test]
 async fn an_object_made_anew_behind_the_operators_back_is_another_one() {
     let mut ground = shared(Setup::synthetic(&format!("{REPOSITORY}=60:4")).latency_ms(60)).await;
