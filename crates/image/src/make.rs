@@ -47,10 +47,12 @@ pub fn make(root: &Path) -> anyhow::Result<()> {
     let written = archive(root, &name, &out)?;
     let kilobytes = written.layer_bytes / 1000;
     eprintln!("no container engine: {name} is an archive, {kilobytes} kB, {}", written.digest);
-    eprintln!("  docker load --input {}", out.display());
-    eprintln!("  podman load --input {}", out.display());
-    eprintln!("  kind load image-archive {}", out.display());
-    eprintln!("  ctr --namespace k8s.io images import {}", out.display());
+    // In quotes, for a path with spaces.
+    let file = format!("'{}'", out.display());
+    eprintln!("  docker load --input {file}");
+    eprintln!("  podman load --input {file}");
+    eprintln!("  kind load image-archive {file}");
+    eprintln!("  ctr --namespace k8s.io images import {file}");
     Ok(())
 }
 
