@@ -45,9 +45,6 @@ pub fn about(fault: Fault, spec: &RepositoryBackfillSpec) -> Fault {
 
 /// What the database's side said.
 pub fn of_store(error: &backfill_store::Error) -> Fault {
-    if let backfill_store::Error::Claimed { owner } = error {
-        return Fault::claimed(owner);
-    }
     Fault { reason: error.reason(), message: error.to_string(), not_before: error.until() }
 }
 

@@ -189,7 +189,7 @@ fn expected(state: &BackfillState) -> Option<i64> {
         let processed = state.processed_pull_requests;
         return Some(if windowed { processed } else { state.total_pull_requests.max(processed) });
     }
-    if bounds.since.is_some() || bounds.until.is_some() {
+    if bounds.has_window() {
         return None;
     }
     let total = state.total_pull_requests;

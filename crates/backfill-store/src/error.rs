@@ -3,6 +3,7 @@
 
 use backfill_api::{Disposition, Reason};
 use backfill_engine::model::{ObjectRef, RepositoryName};
+use backfill_engine::seen::Fault;
 use jiff::Timestamp;
 
 /// What the driver said, kept for logs. Its type stays private to this crate.
@@ -84,7 +85,7 @@ pub enum Error {
         until: Timestamp,
     },
     /// Another unfinished object owns the repository.
-    #[error("{}/{} already captures this repository", owner.namespace, owner.name)]
+    #[error("{}", Fault::claimed(owner).message)]
     Claimed {
         /// The object that owns it.
         owner: ObjectRef,

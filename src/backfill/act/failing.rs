@@ -70,11 +70,11 @@ fn tell(look: &Look<'_>, fault: &Fault, until: Timestamp) {
 
 /// The failure just before, without a success since, was the same.
 fn failed_so_before(look: &Look<'_>, fault: &Fault) -> bool {
-    let trouble = look.ctx.memory.trouble(look.uid(), &wish(look.object));
+    let same = |reason, message: &str| (reason, message) == (fault.reason, fault.message.as_str());
     let row = look.seen.own_state().filter(|state| state.failed_attempts > 0);
     let recorded = row.and_then(|state| state.last_error.as_ref());
-    trouble.is_some_and(|it| (it.fault.reason, &it.fault.message) == (fault.reason, &fault.message))
-        || recorded.is_some_and(|it| (it.reason, &it.message) == (fault.reason, &fault.message))
+    recorded.is_some_and(|error| same(error.reason, &error.message))
+        || remembered(look).is_some_and(|Trouble { fault, .. }| same(fault.reason, &fault.message))
 }
 
 /// A trouble that a look met and no row can keep.
@@ -91,8 +91,11 @@ fn keep_in_memory(look: &Look<'_>, fault: &Fault, until: Timestamp) {
 
 /// How often in a row it has failed so that only the memory knows.
 fn failed_before(look: &Look<'_>) -> i64 {
-    let trouble = look.ctx.memory.trouble(look.uid(), &wish(look.object));
-    trouble.map_or(0, |trouble| trouble.attempts)
+    remembered(look).map_or(0, |trouble| trouble.attempts)
+}
+
+fn remembered(look: &Look<'_>) -> Option<Trouble> {
+    look.ctx.memory.trouble(look.uid(), &wish(look.object))
 }
 
 fn failure(fault: &Fault, counts: bool, until: Timestamp) -> Failure {

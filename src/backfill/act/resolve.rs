@@ -9,7 +9,7 @@ use backfill_engine::chunk::{SizeBounds, start_size};
 use backfill_engine::decide::pause;
 use backfill_engine::fingerprint::{bounds, fingerprint};
 use backfill_engine::interval::Interval;
-use backfill_engine::model::BackfillState;
+use backfill_engine::model::{BackfillState, WalkBounds};
 use backfill_engine::plan::{PlanFacts, plan};
 use backfill_engine::progress::of_secret;
 use backfill_engine::seen::window_words;
@@ -46,12 +46,10 @@ pub async fn resolve(look: &Look<'_>) -> Outcome {
     };
     look.ctx.memory.forget_trouble(look.uid());
     let counted = resolved.repository.pull_request_count;
-    let price = price(look, &resolved, github);
+    let bounds = bounds(&look.object.spec, look.seen.now);
+    let price = price(look, &resolved, &bounds, github);
     if look.object.spec.dry_run {
-        // How many a window takes only the walk tells.
-        let bounds = bounds(&look.object.spec, look.now());
-        let has_window = bounds.since.is_some() || bounds.until.is_some();
-        let roughly = if has_window { "at most" } else { "about" };
+        let roughly = if bounds.has_window() { "at most" } else { "about" };
         let message = format!(
             "{counted} pull requests: {roughly} {} requests, {} points, {} s",
             price.requests.unwrap_or(0),
@@ -65,7 +63,7 @@ pub async fn resolve(look: &Look<'_>) -> Outcome {
     if counted == 0 {
         return empty(look, &resolved).await;
     }
-    begin(look, &resolved, price).await
+    begin(look, &resolved, &bounds, price).await
 }
 
 /// An empty repository is complete at once and leaves no state row.
@@ -79,13 +77,18 @@ async fn empty(look: &Look<'_>, resolved: &Resolved) -> Outcome {
     shown.outcome()
 }
 
-async fn begin(look: &Look<'_>, resolved: &Resolved, price: PlanStatus) -> Outcome {
+async fn begin(
+    look: &Look<'_>,
+    resolved: &Resolved,
+    bounds: &WalkBounds,
+    price: PlanStatus,
+) -> Outcome {
     let (object, seen) = (look.object, &look.seen);
     let walk = BeginWalk {
         repository: &resolved.repository,
         host: HOST,
         owner: &seen.object.id,
-        bounds: &bounds(&object.spec, seen.now),
+        bounds,
         fingerprint: &fingerprint(&resolved.repository.node_id, &object.spec),
         handled_requested_at: seen.object.requested_at.as_deref(),
         handled_restart_requested_at: seen.object.restart_requested_at.as_deref(),
@@ -137,13 +140,13 @@ fn first_size(object: &RepositoryBackfill, resolved: &Resolved) -> i64 {
 }
 
 /// Rule 3.5, for what the spec covers at most.
-fn price(look: &Look<'_>, resolved: &Resolved, github: &Client) -> PlanStatus {
+fn price(look: &Look<'_>, resolved: &Resolved, bounds: &WalkBounds, github: &Client) -> PlanStatus {
     let spec = &look.object.spec;
     let total = resolved.repository.pull_request_count;
     let facts = PlanFacts {
         pull_requests: spec.max_pull_requests.map_or(total, |most| most.min(total)),
         size: first_size(look.object, resolved),
-        parts: &bounds(spec, look.seen.now).parts,
+        parts: &bounds.parts,
         limits: github.governor().limits(),
         floor: look.floor,
         interval: (spec.pacing.mode == PacingMode::Interval)

@@ -57,7 +57,12 @@ impl WalkBounds {
     /// True when the walk covers every pull request of the repository, so that GitHub's total
     /// can be held against what is stored.
     pub fn is_whole_history(&self) -> bool {
-        self.since.is_none() && self.until.is_none() && self.max_pull_requests.is_none()
+        !self.has_window() && self.max_pull_requests.is_none()
+    }
+
+    /// True when only the walk can tell how many pull requests it covers.
+    pub fn has_window(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
     }
 }
 
